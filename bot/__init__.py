@@ -1,0 +1,1 @@
+"""The ear, the mouth, and the mind that joins them."""

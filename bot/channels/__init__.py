@@ -1,0 +1,1 @@
+"""One folder a channel. Contract: hear → ChatMessage, speak ← Speech."""

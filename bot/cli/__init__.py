@@ -1,0 +1,1 @@
+"""One module a command of `minhu`: `configure(parser)` and `run(options) -> int`."""

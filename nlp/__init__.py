@@ -1,0 +1,1 @@
+"""Language only: text in, values out. No clock, no environment, no database, no web."""
