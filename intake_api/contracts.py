@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from zlib import crc32
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -496,3 +497,8 @@ class Problem(BaseModel):
     detail: str = ""
     code: str
     retryable: bool = False
+
+
+def shard_of(channel: str, chat_id: str, shards: int) -> int:
+    """The shard a chat is read on: the same on both sides of the streams, whatever the process."""
+    return crc32(f"{channel}:{chat_id}".encode()) % shards
