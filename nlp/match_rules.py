@@ -1,0 +1,76 @@
+"""nlp/match.yaml as checked values: windows, thresholds and weights of matching, each with the evaluation it comes from."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+RULES_PATH = Path(__file__).with_name("match.yaml")
+
+# What may speak for a message belonging to a matter; nlp.evidence says what each means.
+EVIDENCE = (
+    "bias", "category", "family", "domain", "off_category", "words", "meaning", "place_agrees", "place_silent", "place_differs",
+    "home_agrees", "home_differs", "soon", "recent", "latest", "near", "own", "own_latest", "own_near", "quoted", "answered",
+    "points_back_latest", "short_latest", "points_back", "short", "repairs", "media",
+)  # fmt: skip
+
+
+class Thresholds(BaseModel):
+    """Probabilities: join unasked, suggest to a person, (settled matters) open a new one that names the old, attach a follow-up."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    join: float
+    suggest: float
+    recurs: float
+    attach: float
+
+
+class Burst(BaseModel):
+    """Short messages of one sender that a report takes along: at most so old, and so many messages of others between."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    minutes: float
+    messages: int
+
+
+class MatchRules(BaseModel):
+    """`weights`: kind of message → evidence → weight; evidence that is not named weighs nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    evaluation: str
+    thresholds: Thresholds
+    burst: Burst
+    weights: dict[str, dict[str, float]]
+    windows_h: dict[str, float]
+    families: tuple[frozenset[str], ...]
+    wide: frozenset[str]
+    points_back: tuple[str, ...]
+    repairs: tuple[str, ...]
+    stop_chars: str
+    reasons: dict[str, str]
+
+    def window_h(self, category: str | None) -> float:
+        """Hours after the last word in which a report may still be the same matter."""
+        default = self.windows_h["default"]
+        if category is None:
+            return default
+        return self.windows_h.get(category, self.windows_h.get(category.split(".")[0], default))
+
+    def confusable(self, a: str | None, b: str | None) -> bool:
+        return any(a in family and b in family for family in self.families)
+
+
+@lru_cache(maxsize=4)
+def load_rules(path: Path = RULES_PATH) -> MatchRules:
+    """Raises ValueError when a weight names unknown evidence."""
+    rules = MatchRules.model_validate(yaml.safe_load(path.read_text(encoding="utf8")))
+    for kind, weights in rules.weights.items():
+        if unknown := set(weights) - set(EVIDENCE):
+            raise ValueError(f"{path}: weights of {kind} name unknown evidence: {', '.join(sorted(unknown))}")
+    return rules
