@@ -1,0 +1,1 @@
+"""The catalogue of matters, in versions."""

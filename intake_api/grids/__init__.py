@@ -1,0 +1,1 @@
+"""Grids, their gazetteer and roster, and the chats bound to them."""
