@@ -1,0 +1,1 @@
+"""Who is asked and who gets it: the ladder of confirmation, the lead unit of a matter, the clocks that wake them."""
