@@ -60,6 +60,7 @@ class Suggestion(Wire):
     """An open ticket that may be the same matter; `reasons` are words for the worker's card."""
 
     ticket_id: str
+    number: str = ""
     probability: Annotated[float, Field(ge=0, le=1)]
     reasons: list[str] = []
 

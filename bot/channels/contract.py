@@ -43,6 +43,7 @@ class ChatMessage(Wire):
 
     kind message|edit: `text`, `media`. press: `action` of the button on `card_id`. command: `text` is "/name args".
     migrated: `moved_to` is the new chat id. welcome: the bot was added to the group (or a person opened a private chat).
+    `card_id` on a message: it quotes that card. `home_chat`: the group a private chat belongs to, where the channel knows it.
     """
 
     channel: str
@@ -61,6 +62,7 @@ class ChatMessage(Wire):
     card_id: str = ""
     action: str = ""
     moved_to: str = ""
+    home_chat: str = ""
     rights_missing: tuple[str, ...] = ()
 
     @property

@@ -1,0 +1,201 @@
+"""Short conversation memory of a chat: what was said lately, which matters are open, what is still awaited.
+
+It lives in Redis so that a restart or another worker goes on where this one stopped; losing it loses no ticket,
+because open matters are rebuilt from the intake API.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+from redis.asyncio import Redis
+
+from intake_api.contracts import TicketView
+from nlp.schema import Earlier, MatterSketch, Place
+
+RECENT = 40
+MATTERS = 60
+MATTER_KEPT = timedelta(days=30)
+MEMORY_TTL_S = 14 * 86_400
+
+SETTLED_STATES = frozenset({"done", "callback", "archived", "self_handled", "rejected", "declined", "transferred"})
+GONE_STATES = frozenset({"merged", "rejected"})
+
+
+class OpenMatter(BaseModel):
+    """A matter this chat knows. `id` is the ticket's. `texts` are masked; `senders` are handles; `message_ids` for quotes."""
+
+    id: str
+    number: str = ""
+    category: str | None = None
+    place: Place = Place()
+    texts: list[str] = []
+    senders: list[str] = []
+    message_ids: list[str] = []
+    first_at: datetime
+    last_at: datetime
+    settled: bool = False
+    emergency: bool = False
+    state: str = "candidate"
+    version: int = 0
+    carded: bool = False
+    reply_to: str = ""
+    told_progress_at: datetime | None = None
+    affected: int = 1
+
+    def sketch(self) -> MatterSketch:
+        return MatterSketch(
+            id=self.id, category=self.category, place=self.place, texts=tuple(self.texts), first_at=self.first_at,
+            last_at=self.last_at, senders=frozenset(self.senders), settled=self.settled,
+        )
+
+    def add(self, message_id: str, sender: str, text: str, at: datetime) -> None:
+        if message_id not in self.message_ids:
+            self.message_ids = [*self.message_ids, message_id][-60:]
+        if sender and sender not in self.senders:
+            self.senders = [*self.senders, sender]
+        if text:
+            self.texts = [*self.texts, text][-12:]
+        self.last_at = max(self.last_at, at)
+
+
+class Awaited(BaseModel):
+    """Something a person was asked for: the place of a ticket, words for a worker's act, a reason, missing information."""
+
+    what: Literal["place", "finish", "reject", "info", "answer", "return"]
+    ticket: str
+    person: str
+    since: datetime
+    asked: bool = False
+
+
+class Timer(BaseModel):
+    """Something to do later in this chat."""
+
+    at: datetime
+    what: Literal["ask_place", "say_later"]
+    ticket: str = ""
+    speech: str = ""
+
+
+class ChatMemory(BaseModel):
+    """All that is remembered of one chat. `handled` holds the keys of the last messages, so that a redelivery is harmless."""
+
+    model_config = ConfigDict(validate_assignment=False)
+
+    recent: list[Earlier] = []
+    matters: dict[str, OpenMatter] = {}
+    awaited: list[Awaited] = []
+    timers: list[Timer] = []
+    handled: list[str] = []
+    spoke_at: list[datetime] = []
+    answered: dict[str, datetime] = {}
+    homes: dict[str, Place] = {}
+    floods: dict[str, list[datetime]] = {}
+    explained: bool = False
+    steps: dict[str, int] = Field(default_factory=dict)
+
+    def remember(self, earlier: Earlier, key: str) -> None:
+        """An edit of a message takes its place; the oldest are forgotten."""
+        kept = [e for e in self.recent if e.message_id != earlier.message_id]
+        self.recent = [*kept, earlier][-RECENT:]
+        self.handled = [*self.handled, key][-4 * RECENT :]
+
+    def forget_old(self, now: datetime) -> None:
+        live = {i: m for i, m in self.matters.items() if now - m.last_at < MATTER_KEPT and m.state not in GONE_STATES}
+        if len(live) > MATTERS:
+            live = dict(sorted(live.items(), key=lambda kv: kv[1].last_at)[-MATTERS:])
+        self.matters = live
+        self.awaited = [a for a in self.awaited if now - a.since < timedelta(hours=24)]
+        self.answered = {q: at for q, at in self.answered.items() if now - at < timedelta(hours=24)}
+        self.floods = {s: ats for s, times in self.floods.items() if (ats := [t for t in times if now - t < timedelta(minutes=1)])}
+
+    def matter_of_message(self, message_id: str) -> OpenMatter | None:
+        return next((m for m in self.matters.values() if message_id in m.message_ids), None)
+
+    def awaiting(self, person: str, what: str) -> Awaited | None:
+        return next((a for a in reversed(self.awaited) if a.person == person and a.what == what), None)
+
+    def stop_awaiting(self, awaited: Awaited) -> None:
+        self.awaited = [a for a in self.awaited if a is not awaited]
+
+
+def matter_from_ticket(ticket: TicketView, place: Place) -> OpenMatter:
+    """What a chat remembers of a ticket that the API tells it about."""
+    return OpenMatter(
+        id=ticket.id, number=ticket.number, category=ticket.category, place=place, texts=[ticket.description or ticket.title],
+        first_at=ticket.first_seen_at, last_at=ticket.updated_at, settled=ticket.state in SETTLED_STATES, state=ticket.state,
+        version=ticket.version, emergency=ticket.urgency == "emergency", affected=ticket.affected_people,
+    )
+
+
+class Memory(Protocol):
+    """Where chat memories are kept. `load` gives None for a chat never seen."""
+
+    async def load(self, chat: str) -> ChatMemory | None: ...
+
+    async def save(self, chat: str, memory: ChatMemory) -> None: ...
+
+    async def drop(self, chat: str) -> None: ...
+
+
+class LocalMemory:
+    """In this process only: for replay and tests."""
+
+    def __init__(self) -> None:
+        self.chats: dict[str, ChatMemory] = {}
+
+    async def load(self, chat: str) -> ChatMemory | None:
+        return self.chats.get(chat)
+
+    async def save(self, chat: str, memory: ChatMemory) -> None:
+        self.chats[chat] = memory
+
+    async def drop(self, chat: str) -> None:
+        self.chats.pop(chat, None)
+
+
+class RedisMemory:
+    """Written through to Redis, read from it once: the holder of a shard is the only one who reads its chats.
+
+    `forget` must be called for a chat whose shard was lost, because another worker writes it from then on.
+    """
+
+    def __init__(self, redis: Redis, cached: int = 4000) -> None:
+        self._redis = redis
+        self._cached = cached
+        self._cache: OrderedDict[str, ChatMemory] = OrderedDict()
+
+    async def load(self, chat: str) -> ChatMemory | None:
+        if chat in self._cache:
+            self._cache.move_to_end(chat)
+            return self._cache[chat]
+        raw = await self._redis.get(f"memory:{chat}")
+        if raw is None:
+            return None
+        memory = ChatMemory.model_validate_json(raw)
+        self._keep(chat, memory)
+        return memory
+
+    async def save(self, chat: str, memory: ChatMemory) -> None:
+        self._keep(chat, memory)
+        await self._redis.set(f"memory:{chat}", memory.model_dump_json(), ex=MEMORY_TTL_S)
+
+    async def drop(self, chat: str) -> None:
+        self._cache.pop(chat, None)
+        await self._redis.delete(f"memory:{chat}")
+
+    def forget(self, chat: str) -> None:
+        self._cache.pop(chat, None)
+
+    def forget_all(self) -> None:
+        self._cache.clear()
+
+    def _keep(self, chat: str, memory: ChatMemory) -> None:
+        self._cache[chat] = memory
+        self._cache.move_to_end(chat)
+        while len(self._cache) > self._cached:
+            self._cache.popitem(last=False)

@@ -1,0 +1,69 @@
+"""What the mind needs from outside: the intake API, a voice, and the policy base. Each has a twin in memory for replay."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Protocol
+
+from bot.channels.contract import Fetch, Speech
+from intake_api.contracts import (
+    Act,
+    BindIn,
+    ChatSettings,
+    ChatView,
+    LinkIn,
+    MigrateIn,
+    Receipt,
+    ReportIn,
+    StaffView,
+    SupplementIn,
+    TicketView,
+)
+from nlp.schema import Answer
+
+
+class Intake(Protocol):
+    """The front door of the intake API. Raises intake_api.client.IntakeError (`retryable`, `code`, `detail`)."""
+
+    async def create_report(self, report: ReportIn) -> Receipt: ...
+
+    async def add_supplement(self, ticket_id: str, supplement: SupplementIn) -> TicketView: ...
+
+    async def act(self, ticket_id: str, act: Act) -> TicketView: ...
+
+    async def ticket(self, ticket_id: str) -> TicketView: ...
+
+    async def open_tickets(self, channel: str, chat_id: str) -> list[TicketView]: ...
+
+    async def chat(self, channel: str, chat_id: str) -> ChatView: ...
+
+    async def set_chat_settings(self, channel: str, chat_id: str, settings: ChatSettings) -> ChatView: ...
+
+    async def bind_chat(self, bind: BindIn) -> ChatView: ...
+
+    async def migrate_chat(self, migrate: MigrateIn) -> ChatView: ...
+
+    async def link_staff(self, link: LinkIn) -> StaffView: ...
+
+    async def tickets_of(self, handle: str) -> list[TicketView]: ...
+
+    async def forget(self, handle: str) -> int: ...
+
+
+class Voice(Protocol):
+    """Where speeches go. False when the same key was said before."""
+
+    async def say(self, item: Speech | Fetch) -> bool: ...
+
+
+class PolicyDesk(Protocol):
+    """Answers from documents, or None: nothing was good enough."""
+
+    async def answer(self, question: str, *, today: date, area: str) -> Answer | None: ...
+
+
+class NoPolicy:
+    """No base: every question goes to a person."""
+
+    async def answer(self, question: str, *, today: date, area: str) -> Answer | None:
+        return None

@@ -1,0 +1,168 @@
+"""One turn: a thing heard in a chat, what is known around it, and the manners under which anything is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from bot.assistant.memory import ChatMemory, Memory, Timer
+from bot.assistant.ports import Intake, PolicyDesk, Voice
+from bot.channels.contract import Button, ChatMessage, Speech
+from intake_api.contracts import ChatView, ReporterIn
+from nlp.pipeline import Understander
+from nlp.schema import STAFF_ROLES, Estate, Gazetteer, Kind, Role, Understanding
+from nlp.taxonomy import Taxonomy
+
+log = structlog.get_logger()
+
+# CH2: one speech budget per group; emergencies and edits of a standing card do not count
+BUDGET = 12
+BUDGET_WINDOW = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything outside the mind, the same in production and in replay. `clock` is replay's own time there."""
+
+    understander: Understander
+    taxonomy: Taxonomy
+    memory: Memory
+    intake: Intake
+    voice: Voice
+    policy: PolicyDesk
+    clock: Callable[[], datetime]
+    zone: ZoneInfo
+    private_link: Callable[[str, str], str] = lambda channel, chat_id: ""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What was made of one message: the fields `minhu replay` writes."""
+
+    kind: Kind = "chat"
+    matters: list[str] = field(default_factory=list)
+    category: str | None = None
+    confidence: float = 0.0
+    emergency: bool = False
+    spoke: bool = False
+    say: str = ""
+    understanding: Understanding | None = None
+
+
+@dataclass(slots=True)
+class Turn:
+    """`role` is what the sender is in this grid; `memory` is this chat's, saved by the mind when the turn is over."""
+
+    message: ChatMessage
+    memory: ChatMemory
+    chat: ChatView
+    role: Role
+    now: datetime
+    ports: Ports
+    outcome: Outcome = field(default_factory=Outcome)
+
+    @property
+    def person(self) -> str:
+        return f"{self.message.channel}:{self.message.sender.id}"
+
+    @property
+    def is_staff(self) -> bool:
+        return self.role in STAFF_ROLES
+
+    @property
+    def in_group(self) -> bool:
+        return self.message.chat_kind == "group"
+
+    def reporter(self, household: str = "") -> ReporterIn:
+        sender = self.message.sender
+        return ReporterIn(
+            channel=self.message.channel, handle=sender.id, name=sender.name[:200], role=self.role, household=household[:100]
+        )
+
+    async def say(
+        self,
+        text: str,
+        *,
+        key: str,
+        buttons: tuple[tuple[Button, ...], ...] = (),
+        card_id: str = "",
+        version: int = 0,
+        urgent: bool = False,
+        reply: bool = True,
+        chat_id: str = "",
+    ) -> bool:
+        """Say it in this chat under its manners (mute, quiet hours, budget). False when the manners kept it back."""
+        speech = Speech(
+            key=key,
+            channel=self.message.channel,
+            chat_id=chat_id or self.message.chat_id,
+            thread_id=self.message.thread_id,
+            text=text,
+            buttons=buttons,
+            reply_to=self.message.message_id if reply else "",
+            card_id=card_id,
+            version=version,
+            urgent=urgent,
+            heard_at=self.message.at,
+        )
+        if not self._may_speak(speech):
+            return False
+        await self.ports.voice.say(speech)
+        self.outcome.spoke, self.outcome.say = True, text
+        return True
+
+    def _may_speak(self, speech: Speech) -> bool:
+        if not self.in_group:
+            return True
+        settings = self.chat.settings
+        if settings.muted or settings.off:
+            return False
+        if speech.urgent:
+            return True
+        if in_quiet_hours(self.now.astimezone(self.ports.zone), settings.quiet_from, settings.quiet_to):
+            morning = quiet_end(self.now.astimezone(self.ports.zone), settings.quiet_to)
+            self.memory.timers.append(Timer(at=morning, what="say_later", speech=speech.model_dump_json()))
+            return False
+        self.memory.spoke_at = [t for t in self.memory.spoke_at if self.now - t < BUDGET_WINDOW]
+        if len(self.memory.spoke_at) >= BUDGET:
+            log.info("speech.kept_back", why="budget", key=speech.key)
+            return False
+        self.memory.spoke_at.append(self.now)
+        return True
+
+
+def in_quiet_hours(local: datetime, start: int, end: int) -> bool:
+    """Hours are local; the span may run over midnight; equal hours mean no quiet time."""
+    if start == end:
+        return False
+    return start <= local.hour < end if start < end else local.hour >= start or local.hour < end
+
+
+def quiet_end(local: datetime, end: int) -> datetime:
+    """The next local time at which the quiet hours end."""
+    today = local.replace(hour=end, minute=0, second=0, microsecond=0)
+    return today if today > local else today + timedelta(days=1)
+
+
+def gazetteer_of(chat: ChatView) -> Gazetteer:
+    """The grid of a chat as the language rooms want it; empty where the chat is not bound."""
+    grid = chat.grid
+    if grid is None:
+        return Gazetteer()
+    return Gazetteer(
+        grid=grid.code, name=grid.name, estates=tuple(Estate(e.name, tuple(e.aliases)) for e in grid.estates), spots=tuple(grid.spots),
+        roads=tuple(grid.roads), aliases=dict(grid.aliases), official_phones=tuple(grid.official_phones),
+    )  # fmt: skip
+
+
+def role_of(message: ChatMessage, chat: ChatView) -> Role:
+    """The roster decides; where it is silent, what the channel says; else a resident."""
+    handle = f"{message.channel}:{message.sender.id}"
+    for person in chat.grid.staff if chat.grid else ():
+        if handle in person.handles:
+            return person.role
+    return message.sender.role or "resident"

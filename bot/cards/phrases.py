@@ -1,0 +1,59 @@
+"""The small phrases cards are made of: counts, deadlines, places, units."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from bot.wording import choose, say
+from intake_api.contracts import PlaceView, TicketView
+
+
+def people(ticket: TicketView) -> str:
+    """"，3人（2户）反映", or nothing for a single voice."""
+    n, households = ticket.affected_people, ticket.affected_households
+    if n < 2:
+        return ""
+    return say("part/households", n=n, h=households) if 1 < households < n else say("part/people", n=n)
+
+
+def deadline(when: datetime | None, zone: ZoneInfo) -> str:
+    """"，预计6月3日18点前办结", or nothing without a deadline."""
+    if when is None:
+        return ""
+    local = when.astimezone(zone)
+    return say("part/deadline", when=say("time/hour", month=local.month, day=local.day, hour=local.hour))
+
+
+def state_name(state: str) -> str:
+    return choose("state_name", state, state)
+
+
+def place_words(place: PlaceView) -> str:
+    """The place as staff read it; the room is left out of nothing here, staff must find the door."""
+    if place.text:
+        return place.text
+    parts = [
+        place.estate, f"{place.building}栋" if place.building else None, f"{place.unit}单元" if place.unit else None,
+        f"{place.floor}楼" if place.floor else None, f"{place.room}室" if place.room else None, place.road, place.spot,
+    ]  # fmt: skip
+    return "".join(p for p in parts if p)
+
+
+def filled(key: str, ticket: TicketView, zone: ZoneInfo) -> str:
+    """A sentence of wording.yaml with everything a ticket can fill in."""
+    return say(
+        key,
+        title=ticket.title,
+        number=ticket.number,
+        people=people(ticket),
+        unit=ticket.lead_unit or ticket.assignee or say("part/unit_unknown"),
+        deadline=deadline(ticket.resolve_by, zone),
+        reply=ticket.public_reply or say("part/reply_unknown"),
+        note=ticket.state_note or _default_note(ticket.state),
+        state=state_name(ticket.state),
+    )
+
+
+def _default_note(state: str) -> str:
+    return choose("part", f"{state}_note", "")
