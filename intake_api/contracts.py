@@ -5,13 +5,29 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from zlib import crc32
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Strict, StrictBool, StrictInt
 
 from nlp.schema import Role
 
 State = Literal[
-    "candidate", "rejected", "merged", "accepted", "self_handled", "dispatched", "signed", "in_progress", "need_info",
-    "extension_requested", "returned", "escalated", "done", "callback", "reopened", "archived", "declined", "transferred",
+    "candidate",
+    "rejected",
+    "merged",
+    "accepted",
+    "self_handled",
+    "dispatched",
+    "signed",
+    "in_progress",
+    "need_info",
+    "extension_requested",
+    "returned",
+    "escalated",
+    "done",
+    "callback",
+    "reopened",
+    "archived",
+    "declined",
+    "transferred",
 ]
 Level = Literal["grid", "community", "street", "department"]
 LEVELS: tuple[Level, ...] = ("grid", "community", "street", "department")
@@ -23,6 +39,18 @@ Audience = Literal["group", "worker", "reporter"]
 
 Slug = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9._:\-]+$")]
 Words = Annotated[str, Field(max_length=4000)]
+Handle = Annotated[str, Field(min_length=3, max_length=300, pattern=r"^[A-Za-z0-9._\-]+:.+$")]
+
+
+def _no_bare_number(value: Any) -> Any:
+    """A number, or a string of digits, is no date: which clock and which unit would be a guess."""
+    if isinstance(value, int | float) or (isinstance(value, str) and "-" not in value[1:]):
+        raise ValueError("write the moment as ISO 8601 with a time zone, like 2026-06-02T08:30:00+08:00")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_no_bare_number)]
+Share = Annotated[float, Strict(), Field(ge=0, le=1)]
 
 
 class Wire(BaseModel):
@@ -40,8 +68,8 @@ class PlaceIn(Wire):
     room: str | None = None
     road: str | None = None
     spot: str | None = None
-    lat: Annotated[float, Field(ge=-90, le=90)] | None = None
-    long: Annotated[float, Field(ge=-180, le=180)] | None = None
+    lat: Annotated[float, Strict(), Field(ge=-90, le=90)] | None = None
+    long: Annotated[float, Strict(), Field(ge=-180, le=180)] | None = None
 
 
 class ReporterIn(Wire):
@@ -52,8 +80,8 @@ class ReporterIn(Wire):
     name: Annotated[str, Field(max_length=200)] = ""
     role: Role = "resident"
     household: Annotated[str, Field(max_length=100)] = ""
-    anonymous: bool = False
-    confidential: bool = False
+    anonymous: StrictBool = False
+    confidential: StrictBool = False
 
 
 class Suggestion(Wire):
@@ -61,7 +89,7 @@ class Suggestion(Wire):
 
     ticket_id: str
     number: str = ""
-    probability: Annotated[float, Field(ge=0, le=1)]
+    probability: Share
     reasons: list[str] = []
 
 
@@ -69,13 +97,13 @@ class Judgement(Wire):
     """What the model said, kept beside what was decided."""
 
     category: str | None = None
-    confidence: Annotated[float, Field(ge=0, le=1)] = 0.0
-    top: list[tuple[str, float]] = []
-    accepted: bool = False
-    emergency: bool = False
+    confidence: Share = 0.0
+    top: Annotated[list[tuple[str, Share]], Field(max_length=20)] = []
+    accepted: StrictBool = False
+    emergency: StrictBool = False
     cues: list[str] = []
     call: str = ""
-    delicate: bool = False
+    delicate: StrictBool = False
     model_version: str = "rules"
 
 
@@ -91,7 +119,7 @@ class ReportIn(Wire):
     chat_id: Annotated[str, Field(min_length=1, max_length=200)]
     message_ids: Annotated[list[str], Field(min_length=1, max_length=50)]
     grid: Slug
-    at: AwareDatetime
+    at: Moment
     reporter: ReporterIn
     kind: TicketKind = "complaint"
     text: Words
@@ -102,7 +130,7 @@ class ReportIn(Wire):
     join: str | None = None
     suggestions: list[Suggestion] = []
     recurs_from: str | None = None
-    private: bool = False
+    private: StrictBool = False
 
 
 class SupplementIn(Wire):
@@ -111,7 +139,7 @@ class SupplementIn(Wire):
     external_id: Annotated[str, Field(min_length=1, max_length=300)]
     kind: Literal["supplement", "follow_up", "reply", "edit", "join"] = "supplement"
     message_id: str = ""
-    at: AwareDatetime
+    at: Moment
     reporter: ReporterIn
     text: Words = ""
     masked: Words = ""
@@ -285,12 +313,12 @@ class Return(ActBase):
 
 class RequestExtension(ActBase):
     act: Literal["request_extension"]
-    until: AwareDatetime
+    until: Moment
 
 
 class DecideExtension(ActBase):
     act: Literal["decide_extension"]
-    granted: bool
+    granted: StrictBool
 
 
 class Escalate(ActBase):
@@ -313,8 +341,8 @@ class Rate(ActBase):
     """The reporter's answer (as_handle is the reporter)."""
 
     act: Literal["rate"]
-    solved: bool
-    satisfied: bool = True
+    solved: StrictBool
+    satisfied: StrictBool = True
     reasons: list[str] = []
 
 
@@ -322,8 +350,8 @@ class CallBack(ActBase):
     """A person's call-back where the reporters stay silent."""
 
     act: Literal["call_back"]
-    solved: bool
-    satisfied: bool = True
+    solved: StrictBool
+    satisfied: StrictBool = True
 
 
 class Archive(ActBase):
@@ -356,14 +384,41 @@ class Note(ActBase):
 
 
 Act = Annotated[
-    Confirm | Reject | Recategorise | CorrectPlace | Merge | Unmerge | SelfHandle | Dispatch | Sign | Start | AskInfo | GiveInfo
-    | Return | RequestExtension | DecideExtension | Escalate | Finish | AskBack | Rate | CallBack | Archive | Reopen | Decline
-    | Transfer | Withdraw | Note,
+    Confirm
+    | Reject
+    | Recategorise
+    | CorrectPlace
+    | Merge
+    | Unmerge
+    | SelfHandle
+    | Dispatch
+    | Sign
+    | Start
+    | AskInfo
+    | GiveInfo
+    | Return
+    | RequestExtension
+    | DecideExtension
+    | Escalate
+    | Finish
+    | AskBack
+    | Rate
+    | CallBack
+    | Archive
+    | Reopen
+    | Decline
+    | Transfer
+    | Withdraw
+    | Note,
     Field(discriminator="act"),
 ]
 
 
 # ---- catalogue, grids, people ---------------------------------------------------------------------------------------
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+Duration = Annotated[str, Field(pattern=r"^[0-9]{1,5}(min|h|d)$")]
+
+
 class MatterView(Wire):
     id: str
     name: str
@@ -379,16 +434,44 @@ class MatterView(Wire):
     counted: bool
     emergency: bool
     call: str = ""
+    replaced_by: str | None = None
 
 
 class CatalogueView(Wire):
     version: int
     matters: list[MatterView]
+    domains: dict[str, str] = {}
+
+
+class MatterIn(Wire):
+    """A matter as an administrator writes it. Durations are like 15min, 4h, 3d. A retired one names its heir in `replaced_by`."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z_]{1,40}\.[a-z_]{1,60}$")]
+    name: Name
+    level: Level
+    lead: Name
+    assist: list[Name] = []
+    says: list[Name] = []
+    respond: Duration = "24h"
+    resolve: Duration = "5d"
+    grid_duty: StrictBool = True
+    counted: StrictBool = True
+    emergency: StrictBool = False
+    call: Annotated[str, Field(max_length=20)] = ""
+    replaced_by: str | None = None
+
+
+class CatalogueIn(Wire):
+    """The next version, whole. `based_on` is the version it was edited from: when another came between, it is refused."""
+
+    based_on: Annotated[StrictInt, Field(ge=1, le=1_000_000)]
+    domains: Annotated[dict[str, Name], Field(min_length=1, max_length=100)]
+    matters: Annotated[list[MatterIn], Field(min_length=1, max_length=1000)]
 
 
 class EstateIn(Wire):
-    name: str
-    aliases: list[str] = []
+    name: Name
+    aliases: list[Name] = []
 
 
 class StaffIn(Wire):
@@ -397,45 +480,49 @@ class StaffIn(Wire):
     id: Slug
     name: Annotated[str, Field(min_length=1, max_length=50)]
     role: Role
-    order: int = 0
-    handles: list[str] = []
+    order: Annotated[StrictInt, Field(ge=0, le=10_000)] = 0
+    handles: list[Handle] = []
 
 
 class GridIn(Wire):
     code: Slug
-    name: str
-    community: str
-    street: str
-    district: str = ""
-    estates: list[EstateIn] = []
-    spots: list[str] = []
-    roads: list[str] = []
-    aliases: dict[str, str] = {}
-    official_phones: list[str] = []
-    staff: list[StaffIn] = []
+    name: Name
+    community: Name
+    street: Name
+    district: Annotated[str, Field(max_length=100)] = ""
+    estates: Annotated[list[EstateIn], Field(max_length=500)] = []
+    spots: Annotated[list[Name], Field(max_length=2000)] = []
+    roads: Annotated[list[Name], Field(max_length=500)] = []
+    aliases: Annotated[dict[str, Name], Field(max_length=2000)] = {}
+    official_phones: Annotated[list[Name], Field(max_length=100)] = []
+    staff: Annotated[list[StaffIn], Field(max_length=200)] = []
 
 
 class GridView(GridIn):
     version: int = 1
 
 
+ChatId = Annotated[str, Field(min_length=1, max_length=200)]
+Hour = Annotated[StrictInt, Field(ge=0, le=23)]
+
+
 class ChatSettings(Wire):
     """Per group: `muted` (listens, files, says nothing), quiet hours in local time, `off` (kill switch: not even read)."""
 
-    muted: bool = False
-    off: bool = False
-    quiet_from: Annotated[int, Field(ge=0, le=23)] = 22
-    quiet_to: Annotated[int, Field(ge=0, le=23)] = 7
+    muted: StrictBool = False
+    off: StrictBool = False
+    quiet_from: Hour = 22
+    quiet_to: Hour = 7
 
 
 class BindIn(Wire):
     """Bind a group to a grid. `code` is the one-time bind code an administrator got from the console."""
 
     channel: Slug
-    chat_id: str
-    title: str = ""
-    code: str
-    by_handle: str
+    chat_id: ChatId
+    title: Annotated[str, Field(max_length=200)] = ""
+    code: Annotated[str, Field(min_length=1, max_length=100)]
+    by_handle: Annotated[str, Field(max_length=300)]
 
 
 class ChatView(Wire):
@@ -443,20 +530,21 @@ class ChatView(Wire):
     chat_id: str
     grid: GridView | None
     settings: ChatSettings = ChatSettings()
+    title: str = ""
 
 
 class MigrateIn(Wire):
     channel: Slug
-    from_chat_id: str
-    to_chat_id: str
+    from_chat_id: ChatId
+    to_chat_id: ChatId
 
 
 class LinkIn(Wire):
     """A worker opened their personal start link: `token` is in it, `handle` is the account that opened it."""
 
-    token: str
+    token: Annotated[str, Field(min_length=1, max_length=100)]
     channel: Slug
-    handle: str
+    handle: Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class StaffView(Wire):
@@ -465,6 +553,147 @@ class StaffView(Wire):
     role: Role
     grid: str
     handles: list[str] = []
+
+
+class OneTimeCodeView(Wire):
+    """A code shown once: for `/bind` in a group, or inside a worker's personal start link (`url` where the channel has one)."""
+
+    code: str
+    grid: str
+    staff: str | None = None
+    expires_at: AwareDatetime
+    url: str = ""
+
+
+class TicketPage(Wire):
+    """`cursor` asks for the next page; empty at the end."""
+
+    tickets: list[TicketView]
+    cursor: str = ""
+
+
+class MediaView(Wire):
+    """Evidence as stored: `sha256` of the cleaned bytes names it; `public` only when a person said so."""
+
+    sha256: str
+    ticket_id: str
+    mime: str
+    size: int
+    width: int | None = None
+    height: int | None = None
+    message_id: str = ""
+    public: bool = False
+
+
+class Forgotten(Wire):
+    """How many reports of this person were made anonymous, and of how many tickets."""
+
+    reports: int
+    tickets: int
+
+
+# ---- sign-in, tokens, webhooks --------------------------------------------------------------------------------------
+class AreaIn(Wire):
+    """Empty fields restrict nothing; `grid` is a grid's code, `unit` a department's name."""
+
+    grid: Annotated[str, Field(max_length=100)] = ""
+    community: Annotated[str, Field(max_length=100)] = ""
+    street: Annotated[str, Field(max_length=100)] = ""
+    district: Annotated[str, Field(max_length=100)] = ""
+    unit: Annotated[str, Field(max_length=100)] = ""
+
+
+class SignInIn(Wire):
+    login: Annotated[str, Field(min_length=1, max_length=100)]
+    password: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class PersonView(Wire):
+    """Who is signed in. `csrf` goes back in the X-CSRF-Token header with everything that changes something."""
+
+    login: str
+    name: str
+    role: PersonRole
+    area: AreaIn = AreaIn()
+    csrf: str = ""
+
+
+class AccountIn(Wire):
+    login: Slug
+    name: Name
+    role: PersonRole
+    area: AreaIn = AreaIn()
+    password: Annotated[str, Field(min_length=10, max_length=200)]
+
+
+class AccountChange(Wire):
+    """What is left out stays. A new password, a new role or `active: false` ends every session of the account."""
+
+    name: Name | None = None
+    role: PersonRole | None = None
+    area: AreaIn | None = None
+    password: Annotated[str, Field(min_length=10, max_length=200)] | None = None
+    active: StrictBool | None = None
+
+
+class AccountView(Wire):
+    login: str
+    name: str
+    role: PersonRole
+    area: AreaIn
+    active: bool
+    created_at: AwareDatetime
+
+
+class TokenIn(Wire):
+    name: Slug
+    scopes: Annotated[list[Literal["assistant", "channel", "reader"]], Field(min_length=1, max_length=3)]
+    area: AreaIn = AreaIn()
+
+
+class TokenView(Wire):
+    """`token` is shown once, when it is made; only its digest is kept."""
+
+    name: str
+    scopes: list[str]
+    area: AreaIn
+    created_at: AwareDatetime
+    token: str = ""
+
+
+class WebhookIn(Wire):
+    """A subscription: `unit` empty means every unit, `states` empty means every state."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^https?://[!-~]+$")]
+    unit: Annotated[str, Field(max_length=100)] = ""
+    states: Annotated[list[State], Field(max_length=18)] = []
+
+
+class WebhookView(Wire):
+    """`secret` signs the deliveries and is shown once, when the subscription is made."""
+
+    id: str
+    url: str
+    unit: str
+    states: list[str]
+    active: bool
+    created_at: AwareDatetime
+    failed: int = 0
+    pending: int = 0
+    secret: str = ""
+
+
+class DeliveryView(Wire):
+    id: str
+    webhook: str
+    ticket_id: str
+    state: Literal["pending", "delivered", "failed"]
+    attempts: int
+    next_at: AwareDatetime | None = None
+    last_status: int | None = None
+    last_error: str = ""
+    created_at: AwareDatetime
+    delivered_at: AwareDatetime | None = None
 
 
 # ---- events: outbox → stream → progress ------------------------------------------------------------------------------

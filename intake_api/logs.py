@@ -1,4 +1,4 @@
-"""How every process of ours logs: structlog, one line an event, with personal data and secrets taken out before anything is written."""
+"""How every process of ours logs: structlog, one line an event; personal data and secrets are taken out before it is written."""
 
 from __future__ import annotations
 

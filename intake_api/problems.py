@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from fastapi import FastAPI, Request
@@ -26,7 +26,7 @@ _BY_STATUS = {
 }
 
 
-class IntakeProblem(Exception):
+class ProblemError(Exception):
     """Raised at the border of the API with the fact and the remedy in `detail`.
 
     `retryable` says whether the same request may succeed later; `headers` go onto the response (Retry-After, …).
@@ -40,23 +40,23 @@ class IntakeProblem(Exception):
         self.headers = headers or {}
 
 
-def not_found(what: str) -> IntakeProblem:
-    return IntakeProblem(404, "not_found", f"{what} does not exist or is not visible to you.")
+def not_found(what: str) -> ProblemError:
+    return ProblemError(404, "not_found", f"{what} does not exist or is not visible to you.")
 
 
-def forbidden(detail: str, code: str = "forbidden") -> IntakeProblem:
-    return IntakeProblem(403, code, detail)
+def forbidden(detail: str, code: str = "forbidden") -> ProblemError:
+    return ProblemError(403, code, detail)
 
 
-def conflict(code: str, detail: str, *, retryable: bool = False) -> IntakeProblem:
-    return IntakeProblem(409, code, detail, retryable=retryable)
+def conflict(code: str, detail: str, *, retryable: bool = False) -> ProblemError:
+    return ProblemError(409, code, detail, retryable=retryable)
 
 
-def invalid(code: str, detail: str) -> IntakeProblem:
-    return IntakeProblem(422, code, detail)
+def invalid(code: str, detail: str) -> ProblemError:
+    return ProblemError(422, code, detail)
 
 
-def problem_response(problem: IntakeProblem, errors: list[dict[str, str]] | None = None) -> JSONResponse:
+def problem_response(problem: ProblemError, errors: list[dict[str, str]] | None = None) -> JSONResponse:
     """The problem as a response; `errors` lists where each invalid value stands and what is wrong with it."""
     body: dict[str, Any] = Problem(
         title=HTTPStatus(problem.status).phrase,
@@ -72,48 +72,44 @@ def problem_response(problem: IntakeProblem, errors: list[dict[str, str]] | None
 
 def internal_problem(incident: str) -> JSONResponse:
     return problem_response(
-        IntakeProblem(500, "internal", f"Something broke here; it is logged under {incident}. Try again later.", retryable=True)
+        ProblemError(500, "internal", f"Something broke here; it is logged under {incident}. Try again later.", retryable=True)
     )
 
 
 async def _on_problem(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, IntakeProblem)
-    return problem_response(error)
+    return problem_response(cast(ProblemError, error))
 
 
 async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
     errors = [
         {"where": ".".join(str(part) for part in found["loc"]), "message": str(found["msg"]), "type": str(found["type"])}
-        for found in error.errors()[:20]
+        for found in cast(RequestValidationError, error).errors()[:20]
     ]
     first = f"{errors[0]['where']}: {errors[0]['message']}" if errors else "the request is not valid"
-    return problem_response(IntakeProblem(422, "invalid", first[:500]), errors)
+    return problem_response(ProblemError(422, "invalid", first[:500]), errors)
 
 
 async def _on_http(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
-    code, detail = _BY_STATUS.get(error.status_code, (f"http_{error.status_code}", str(error.detail)))
-    return problem_response(IntakeProblem(error.status_code, code, detail, headers=dict(error.headers or {})))
+    refused = cast(HTTPException, error)
+    code, detail = _BY_STATUS.get(refused.status_code, (f"http_{refused.status_code}", str(refused.detail)))
+    return problem_response(ProblemError(refused.status_code, code, detail, headers=dict(refused.headers or {})))
 
 
 async def _on_busy(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, OperationalError)
-    log.warning("database.refused", error=type(error.orig).__name__)
+    log.warning("database.refused", error=type(cast(OperationalError, error).orig).__name__)
     detail = "The database does not answer just now; try again in a moment."
-    return problem_response(IntakeProblem(503, "database_busy", detail, retryable=True, headers={"Retry-After": "1"}))
+    return problem_response(ProblemError(503, "database_busy", detail, retryable=True, headers={"Retry-After": "1"}))
 
 
 async def _on_clash(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, IntegrityError)
-    log.warning("database.clashed", error=type(error.orig).__name__)
+    log.warning("database.clashed", error=type(cast(IntegrityError, error).orig).__name__)
     detail = "Someone changed the same thing at the same moment; read it again and repeat."
-    return problem_response(IntakeProblem(409, "concurrent_change", detail, retryable=True))
+    return problem_response(ProblemError(409, "concurrent_change", detail, retryable=True))
 
 
 def install(app: FastAPI) -> None:
     """Make every error of `app` a problem; what nobody foresaw is answered by the outermost middleware (intake_api.http)."""
-    app.add_exception_handler(IntakeProblem, _on_problem)
+    app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(OperationalError, _on_busy)

@@ -1,4 +1,4 @@
-"""Who is asking: service tokens, people's passwords, the signed session cookie with its CSRF token, and the area a person may see."""
+"""Who is asking: service tokens, people's passwords, signed session cookies with their CSRF token, the area a person may see."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Grids with their gazetteer and roster, the chats bound to them, and the one-time codes that bind a group or a worker's account."""
+"""Grids with their gazetteer and roster, the chats bound to them, and the one-time codes that bind them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nlp.schema import Role
 
 
 class Grid(Base):
-    """A grid. `gazetteer`: estates, spots, roads, aliases, official_phones as in contracts.GridIn. `version` goes up with every change."""
+    """A grid. `gazetteer`: estates, spots, roads, aliases, official_phones as in contracts.GridIn. A change raises `version`."""
 
     __tablename__ = "grid"
     __table_args__ = (Index(None, "street", "community"),)

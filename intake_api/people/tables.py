@@ -13,7 +13,7 @@ from intake_api.security import Scope
 
 
 class Account(Base):
-    """Somebody who signs in. `generation` goes up when all their sessions must end (new password, closed, signed out everywhere)."""
+    """Somebody who signs in. `generation` goes up when all their sessions must end (new password, closed, signed out)."""
 
     __tablename__ = "account"
 
