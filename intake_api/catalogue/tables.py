@@ -14,7 +14,7 @@ from intake_api.db import Base, Instant, Json
 class CatalogueVersion(Base):
     """One version, never changed after it was published. `body` is a mapping as in nlp/taxonomy.yaml."""
 
-    __tablename__ = "catalogue_version"
+    __tablename__ = "catalogue_versions"
 
     version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     body: Mapped[dict[str, Any]] = mapped_column(Json)

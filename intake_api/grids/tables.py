@@ -15,7 +15,7 @@ from nlp.schema import Role
 class Grid(Base):
     """A grid. `gazetteer`: estates, spots, roads, aliases, official_phones as in contracts.GridIn. A change raises `version`."""
 
-    __tablename__ = "grid"
+    __tablename__ = "grids"
     __table_args__ = (Index(None, "street", "community"),)
 
     code: Mapped[str] = mapped_column(String(100), primary_key=True)
@@ -34,7 +34,7 @@ class Staff(Base):
     __tablename__ = "staff"
 
     id: Mapped[str] = mapped_column(String(100), primary_key=True)
-    grid: Mapped[str] = mapped_column(ForeignKey("grid.code"), index=True)
+    grid: Mapped[str] = mapped_column(ForeignKey("grids.code"), index=True)
     name: Mapped[str] = mapped_column(String(50))
     role: Mapped[Role] = mapped_column(String(20))
     place: Mapped[int] = mapped_column(default=0)
@@ -43,7 +43,7 @@ class Staff(Base):
 class StaffHandle(Base):
     """An account of a staff member in a channel. One account may serve several grids."""
 
-    __tablename__ = "staff_handle"
+    __tablename__ = "staff_handles"
     __table_args__ = (UniqueConstraint("staff", "channel", "handle"), Index(None, "channel", "handle"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -55,10 +55,10 @@ class StaffHandle(Base):
 class OneTimeCode(Base):
     """A start link of a worker (`staff`) or a bind code of a group (`grid`); only the digest of the code is kept."""
 
-    __tablename__ = "one_time_code"
+    __tablename__ = "one_time_codes"
 
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
-    grid: Mapped[str] = mapped_column(ForeignKey("grid.code"))
+    grid: Mapped[str] = mapped_column(ForeignKey("grids.code"))
     staff: Mapped[str | None] = mapped_column(ForeignKey("staff.id", ondelete="CASCADE"))
     made_by: Mapped[str] = mapped_column(String(100))
     expires_at: Mapped[datetime] = mapped_column(Instant)
@@ -69,11 +69,11 @@ class OneTimeCode(Base):
 class Chat(Base):
     """A group as the assistant sees it: its grid and its settings. `moved_to` is its new id after a migration."""
 
-    __tablename__ = "chat"
+    __tablename__ = "chats"
 
     channel: Mapped[str] = mapped_column(String(100), primary_key=True)
     chat_id: Mapped[str] = mapped_column(String(200), primary_key=True)
-    grid: Mapped[str | None] = mapped_column(ForeignKey("grid.code"), index=True)
+    grid: Mapped[str | None] = mapped_column(ForeignKey("grids.code"), index=True)
     title: Mapped[str] = mapped_column(String(200), default="")
     settings: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     bound_by: Mapped[str] = mapped_column(String(300), default="")

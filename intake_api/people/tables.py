@@ -15,7 +15,7 @@ from intake_api.security import Scope
 class Account(Base):
     """Somebody who signs in. `generation` goes up when all their sessions must end (new password, closed, signed out)."""
 
-    __tablename__ = "account"
+    __tablename__ = "accounts"
 
     login: Mapped[str] = mapped_column(String(100), primary_key=True)
     name: Mapped[str] = mapped_column(String(100))
@@ -34,7 +34,7 @@ class Account(Base):
 class ServiceToken(Base):
     """A token given to a service; only its digest is kept. `area` restricts what it may see, as an account's does."""
 
-    __tablename__ = "service_token"
+    __tablename__ = "service_tokens"
 
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
@@ -47,7 +47,7 @@ class ServiceToken(Base):
 class SignInFailure(Base):
     """A try to sign in that failed, kept a day for throttling; who and from where are digests."""
 
-    __tablename__ = "sign_in_failure"
+    __tablename__ = "sign_in_failures"
     __table_args__ = (Index(None, "login_digest", "at"), Index(None, "address_digest", "at"))
 
     id: Mapped[int] = mapped_column(primary_key=True)

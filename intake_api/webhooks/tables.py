@@ -16,7 +16,7 @@ DeliveryState = Literal["pending", "delivered", "failed"]
 class Webhook(Base):
     """A subscription. `unit` empty: tickets of every unit. `sealed_secret` signs deliveries and is stored encrypted."""
 
-    __tablename__ = "webhook"
+    __tablename__ = "webhooks"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     url: Mapped[str] = mapped_column(String(2000))
@@ -31,11 +31,11 @@ class Webhook(Base):
 class Delivery(Base):
     """One message to one subscriber. `next_at` is when it is tried next; None once it was delivered or given up."""
 
-    __tablename__ = "webhook_delivery"
+    __tablename__ = "webhook_deliveries"
     __table_args__ = (Index(None, "state", "next_at"), Index(None, "webhook", "created_at"))
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    webhook: Mapped[str] = mapped_column(ForeignKey("webhook.id", ondelete="CASCADE"))
+    webhook: Mapped[str] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
     ticket_id: Mapped[str] = mapped_column(String(36))
     body: Mapped[dict[str, Any]] = mapped_column(Json)
     state: Mapped[DeliveryState] = mapped_column(String(20), default="pending")
