@@ -15,7 +15,7 @@ _VERSIONS = Path(__file__).parent / "versions"
 
 
 def draft(words: str) -> None:
-    """`initial` writes 0001 anew from nothing, which is only right while nothing is released; else a new file after the newest."""
+    """`initial` writes 0001 anew, which is only right while nothing is released; other words make a file after the newest."""
     initial = words == "initial"
     number = "0001" if initial else f"{1 + max(int(path.name[:4]) for path in _VERSIONS.glob('0*.py')):04d}"
     with tempfile.TemporaryDirectory() as folder:
@@ -32,7 +32,7 @@ def draft(words: str) -> None:
                 config.set_main_option("version_locations", folder)
             made = command.revision(config, words, autogenerate=True, rev_id=number, **target)  # type: ignore[arg-type]
         engine.dispose()
-        path = Path(made.path)  # type: ignore[union-attr]
+        path = Path(made.path)
         (_VERSIONS / f"{number}_{words.replace(' ', '_')[:40]}.py").write_text(path.read_text(encoding="utf8"), encoding="utf8")
         if path.parent == _VERSIONS and path.name != f"{number}_{words.replace(' ', '_')[:40]}.py":
             path.unlink()

@@ -15,6 +15,7 @@ class Ticket(Base):
     """One matter. `first_seen_at` is when the resident said it, `received_at` when we stored it; neither ever changes.
 
     `timer` names the one thing the jobs role has to do about it next (confirm, callback), at `timer_at`, on rung `timer_step`.
+    `chats`: groups where it was reported, `asked`: workers' chats that hold a card of it, both as channel:id.
     `history_seq` and `history_head` are the end of its chain, so that a cut-off tail is noticed.
     """
 
@@ -81,6 +82,7 @@ class Ticket(Base):
     rating: Mapped[dict[str, Any] | None] = mapped_column(Json)
     withdrawn: Mapped[bool] = mapped_column(default=False)
     chats: Mapped[list[str]] = mapped_column(Json, default=list)
+    asked: Mapped[list[str]] = mapped_column(Json, default=list)
     media: Mapped[list[str]] = mapped_column(Json, default=list)
     timer: Mapped[str] = mapped_column(String(12), default="")
     timer_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -23,9 +23,8 @@ def upgrade() -> None:
     op.execute(_POSTGRES)
     for verb in ("update", "delete", "truncate"):
         each = "STATEMENT" if verb == "truncate" else "ROW"
-        op.execute(
-            f"CREATE TRIGGER history_no_{verb} BEFORE {verb.upper()} ON history FOR EACH {each} EXECUTE FUNCTION refuse_history_change()"
-        )
+        when = f"BEFORE {verb.upper()} ON history FOR EACH {each}"
+        op.execute(f"CREATE TRIGGER history_no_{verb} {when} EXECUTE FUNCTION refuse_history_change()")
 
 
 def downgrade() -> None:
