@@ -83,6 +83,7 @@ class Speech(Wire):
     """One thing to say. The same `key` is said once. With `card_id`, the earlier message of that card is edited in place;
     a `version` that is not newer than the one shown is dropped. `urgent` passes before everything else.
     `heard_at` is when the message that caused it was heard, for the latency figure.
+    `state` and `urgency` are those of the card's ticket: channels that can draw show them as progress and colour.
     """
 
     key: str
@@ -96,6 +97,8 @@ class Speech(Wire):
     version: int = 0
     urgent: bool = False
     heard_at: datetime | None = None
+    state: str = ""
+    urgency: str = ""
 
 
 class Fetch(Wire):
@@ -116,12 +119,20 @@ class Spoken(Wire):
 
 
 class SpeakError(Exception):
-    """Delivery failed. `retry_after_s` None: never try this one again (blocked, kicked, message gone)."""
+    """Delivery failed. `retry_after_s` None: never try this one again (blocked, kicked, message gone).
 
-    def __init__(self, fact: str, retry_after_s: float | None = None, moved_to: str = "") -> None:
+    `uncertain`: the connection broke after the request went out, so it may have been said. `gone`: the message to edit no
+    longer exists; it may be said anew. Without `uncertain` it was certainly not said.
+    """
+
+    def __init__(
+        self, fact: str, retry_after_s: float | None = None, moved_to: str = "", *, uncertain: bool = False, gone: bool = False
+    ) -> None:
         super().__init__(fact)
         self.retry_after_s = retry_after_s
         self.moved_to = moved_to
+        self.uncertain = uncertain
+        self.gone = gone
 
 
 class Ear(Protocol):
