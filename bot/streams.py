@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
+from nlp.privacy import mask
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from bot.channels.contract import ChatMessage, Fetch, Speech
 from intake_api.contracts import Event, shard_of
-from nlp.privacy import mask
 
 GROUP = "assistant"
 POISON = "poison"

@@ -44,12 +44,19 @@ class OpenMatter(BaseModel):
     carded: bool = False
     reply_to: str = ""
     told_progress_at: datetime | None = None
+    told_joined_at: datetime | None = None
     affected: int = 1
 
     def sketch(self) -> MatterSketch:
         return MatterSketch(
-            id=self.id, category=self.category, place=self.place, texts=tuple(self.texts), first_at=self.first_at,
-            last_at=self.last_at, senders=frozenset(self.senders), settled=self.settled,
+            id=self.id,
+            category=self.category,
+            place=self.place,
+            texts=tuple(self.texts),
+            first_at=self.first_at,
+            last_at=self.last_at,
+            senders=frozenset(self.senders),
+            settled=self.settled,
         )
 
     def add(self, message_id: str, sender: str, text: str, at: datetime) -> None:
@@ -96,22 +103,20 @@ class ChatMemory(BaseModel):
     homes: dict[str, Place] = {}
     floods: dict[str, list[datetime]] = {}
     explained: bool = False
+    home_chat: str = ""
     steps: dict[str, int] = Field(default_factory=dict)
 
-    def remember(self, earlier: Earlier, key: str) -> None:
-        """An edit of a message takes its place; the oldest are forgotten."""
-        kept = [e for e in self.recent if e.message_id != earlier.message_id]
-        self.recent = [*kept, earlier][-RECENT:]
-        self.handled = [*self.handled, key][-4 * RECENT :]
-
     def forget_old(self, now: datetime) -> None:
+        self.recent = self.recent[-RECENT:]
         live = {i: m for i, m in self.matters.items() if now - m.last_at < MATTER_KEPT and m.state not in GONE_STATES}
         if len(live) > MATTERS:
             live = dict(sorted(live.items(), key=lambda kv: kv[1].last_at)[-MATTERS:])
         self.matters = live
         self.awaited = [a for a in self.awaited if now - a.since < timedelta(hours=24)]
         self.answered = {q: at for q, at in self.answered.items() if now - at < timedelta(hours=24)}
-        self.floods = {s: ats for s, times in self.floods.items() if (ats := [t for t in times if now - t < timedelta(minutes=1)])}
+        self.floods = {
+            s: ats for s, times in self.floods.items() if (ats := [t for t in times if now - t < timedelta(minutes=1)])
+        }
 
     def matter_of_message(self, message_id: str) -> OpenMatter | None:
         return next((m for m in self.matters.values() if message_id in m.message_ids), None)
@@ -126,9 +131,18 @@ class ChatMemory(BaseModel):
 def matter_from_ticket(ticket: TicketView, place: Place) -> OpenMatter:
     """What a chat remembers of a ticket that the API tells it about."""
     return OpenMatter(
-        id=ticket.id, number=ticket.number, category=ticket.category, place=place, texts=[ticket.description or ticket.title],
-        first_at=ticket.first_seen_at, last_at=ticket.updated_at, settled=ticket.state in SETTLED_STATES, state=ticket.state,
-        version=ticket.version, emergency=ticket.urgency == "emergency", affected=ticket.affected_people,
+        id=ticket.id,
+        number=ticket.number,
+        category=ticket.category,
+        place=place,
+        texts=[ticket.description or ticket.title],
+        first_at=ticket.first_seen_at,
+        last_at=ticket.updated_at,
+        settled=ticket.state in SETTLED_STATES,
+        state=ticket.state,
+        version=ticket.version,
+        emergency=ticket.urgency == "emergency",
+        affected=ticket.affected_people,
     )
 
 

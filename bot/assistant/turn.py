@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
+from nlp.pipeline import Understander
 
 from bot.assistant.memory import ChatMemory, Memory, Timer
 from bot.assistant.ports import Intake, PolicyDesk, Voice
 from bot.channels.contract import Button, ChatMessage, Speech
 from intake_api.contracts import ChatView, ReporterIn
-from nlp.pipeline import Understander
 from nlp.schema import STAFF_ROLES, Estate, Gazetteer, Kind, Role, Understanding
 from nlp.taxonomy import Taxonomy
 
@@ -64,10 +64,15 @@ class Turn:
     now: datetime
     ports: Ports
     outcome: Outcome = field(default_factory=Outcome)
+    flooded: bool = False
 
     @property
     def person(self) -> str:
         return f"{self.message.channel}:{self.message.sender.id}"
+
+    @property
+    def gazetteer(self) -> Gazetteer:
+        return gazetteer_of(self.chat)
 
     @property
     def is_staff(self) -> bool:
@@ -123,6 +128,8 @@ class Turn:
             return False
         if speech.urgent:
             return True
+        if self.flooded:
+            return False
         if in_quiet_hours(self.now.astimezone(self.ports.zone), settings.quiet_from, settings.quiet_to):
             morning = quiet_end(self.now.astimezone(self.ports.zone), settings.quiet_to)
             self.memory.timers.append(Timer(at=morning, what="say_later", speech=speech.model_dump_json()))

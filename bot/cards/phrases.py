@@ -10,7 +10,7 @@ from intake_api.contracts import PlaceView, TicketView
 
 
 def people(ticket: TicketView) -> str:
-    """"，3人（2户）反映", or nothing for a single voice."""
+    """ "，3人（2户）反映", or nothing for a single voice."""
     n, households = ticket.affected_people, ticket.affected_households
     if n < 2:
         return ""
@@ -18,7 +18,7 @@ def people(ticket: TicketView) -> str:
 
 
 def deadline(when: datetime | None, zone: ZoneInfo) -> str:
-    """"，预计6月3日18点前办结", or nothing without a deadline."""
+    """ "，预计6月3日18点前办结", or nothing without a deadline."""
     if when is None:
         return ""
     local = when.astimezone(zone)

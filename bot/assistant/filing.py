@@ -1,0 +1,258 @@
+"""From an understood report to a ticket: joined to an open matter or opened, acknowledged by one card, asked once for its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from bot.assistant.assemble import home_of, household_of, sketches_of
+from bot.assistant.memory import Awaited, OpenMatter, Timer
+from bot.assistant.progress import edit_group_card, remember_ticket
+from bot.assistant.turn import Turn
+from bot.cards import group_card
+from bot.channels.contract import Button, Fetch
+from bot.wording import choose, say
+from intake_api.contracts import Judgement, PlaceIn, Receipt, ReportIn, Suggestion, TicketKind, TicketView
+from nlp.match import match
+from nlp.place import merge_places
+from nlp.schema import Earlier, Emergency, Match, Place, RankedCategory, Understanding, Utterance
+from nlp.thread import fragments, grown
+from nlp.title import title_of
+
+# a burst ("电梯坏了", then "3栋2单元") is over after this; only then is somebody asked for what is still missing
+SETTLE = timedelta(seconds=6)
+# between two words to joiners of one matter; those in between see the count on the card
+JOIN_TOLD = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """One matter told in a message: `text` is masked, `part` numbers the matters of a message that tells of several."""
+
+    text: str
+    category: RankedCategory
+    place: Place
+    emergency: Emergency | None
+    part: int = 0
+
+
+async def file_report(turn: Turn, utterance: Utterance, u: Understanding) -> None:
+    """File every matter the message tells of. Raises IntakeError: the stream keeps the message until the API takes it."""
+    taken = _fragments(turn, utterance)
+    place = u.place
+    for earlier in taken:
+        place = merge_places(place, _place_in(turn, earlier.text))
+    text = "，".join([e.text for e in taken if e.text] + [u.masked.text])
+    tellings = [Telling(text, _settled_category(u), place, u.emergency)]
+    tellings += [Telling(clause, ranked, _place_in(turn, clause), None, n) for n, (ranked, clause) in enumerate(u.also, 1)]
+    for telling in tellings:
+        await _file(turn, utterance, u, telling, taken if telling.part == 0 else ())
+
+
+def _fragments(turn: Turn, utterance: Utterance) -> tuple[Earlier, ...]:
+    ids = set(fragments(utterance))
+    return tuple(e for e in utterance.previous if e.message_id in ids)
+
+
+def _place_in(turn: Turn, text: str) -> Place:
+    found = turn.ports.understander.places(text, turn.gazetteer, home_of(turn))
+    return found[0] if found else Place()
+
+
+def _settled_category(u: Understanding) -> RankedCategory:
+    """An emergency names its matter; what the classifier thought stays behind it."""
+    if u.emergency is None or u.category.best == u.emergency.matter:
+        return u.category
+    rest = tuple((m, p) for m, p in u.category.top if m != u.emergency.matter)
+    return RankedCategory(((u.emergency.matter, max(0.9, u.category.confidence)), *rest)[:5], True)
+
+
+async def _file(turn: Turn, utterance: Utterance, u: Understanding, telling: Telling, taken: tuple[Earlier, ...]) -> None:
+    matches = match(
+        telling.text, telling.category, telling.place, turn.message.at, turn.person, sketches_of(turn), taxonomy=turn.ports.taxonomy,
+        home=utterance.home, previous=utterance.previous, quoted=utterance.quoted.matters if utterance.quoted else (),
+    )  # fmt: skip
+    joined = next((m for m in matches if m.verdict == "join"), None)
+    known = turn.memory.matters.get(joined.matter) if joined else None
+    if telling.emergency and not (known and known.emergency):
+        await guide(turn, telling)
+    receipt = await turn.ports.intake.create_report(_report(turn, u, telling, taken, matches))
+    matter = remember_ticket(turn, receipt.ticket)
+    _grow(turn, matter, telling, taken)
+    matter.emergency = matter.emergency or bool(telling.emergency)
+    turn.outcome.matters.append(matter.id)
+    await fetch_media(turn, matter.id)
+    await acknowledge(turn, receipt, matter, u, telling)
+
+
+def _grow(turn: Turn, matter: OpenMatter, telling: Telling, taken: tuple[Earlier, ...]) -> None:
+    sketch = grown(matter.sketch(), "report", telling.text, telling.place, turn.message.at, turn.person)
+    matter.place = sketch.place
+    for earlier in taken:
+        matter.add(earlier.message_id, "", "", earlier.at)
+    fresh = matter.texts == [] or telling.text not in matter.texts
+    matter.add(turn.message.message_id, turn.person, telling.text if fresh else "", turn.message.at)
+    turn.memory.recent = [replace(e, matters=(matter.id,)) if e in taken else e for e in turn.memory.recent]
+
+
+def _report(turn: Turn, u: Understanding, telling: Telling, taken: tuple[Earlier, ...], matches: list[Match]) -> ReportIn:
+    message, memory = turn.message, turn.memory
+    joined = next((m.matter for m in matches if m.verdict == "join"), None)
+    recurs = next((m.matter for m in matches if m.verdict == "recurs"), None)
+    suggested = [m for m in matches if m.verdict == "suggest" and m.matter in memory.matters][:3]
+    private = not turn.in_group or u.delicate
+    suffix = f"#{telling.part}" if telling.part else ""
+    return ReportIn(
+        external_id=f"{message.channel}:{message.chat_id}:{message.message_id}{suffix}",
+        channel=message.channel,
+        chat_id=message.chat_id,
+        message_ids=[*(e.message_id for e in taken), message.message_id][-50:],
+        grid=turn.chat.grid.code if turn.chat.grid else "unbound",
+        at=message.at,
+        reporter=turn.reporter(household_of(turn)),
+        kind=kind_of_ticket(u, telling.category),
+        text=(telling.text if telling.part else message.text)[:4000],
+        masked=telling.text[:4000],
+        title=title_of(telling.place, turn.ports.taxonomy.name_of(telling.category.best), telling.text),
+        place=place_in(telling.place, turn),
+        judgement=judgement(u, telling),
+        join=joined,
+        suggestions=[_suggestion(turn, m) for m in suggested],
+        recurs_from=recurs,
+        private=private,
+    )
+
+
+def _suggestion(turn: Turn, found: Match) -> Suggestion:
+    number = turn.memory.matters[found.matter].number
+    return Suggestion(ticket_id=found.matter, number=number, probability=round(found.probability, 4), reasons=list(found.reasons))
+
+
+def judgement(u: Understanding, telling: Telling) -> Judgement:
+    return Judgement(
+        category=telling.category.best,
+        confidence=round(telling.category.confidence, 4),
+        top=[(m, round(p, 4)) for m, p in telling.category.top],
+        accepted=telling.category.accepted,
+        emergency=telling.emergency is not None,
+        cues=list(telling.emergency.cues) if telling.emergency else [],
+        call=telling.emergency.call if telling.emergency else "",
+        delicate=u.delicate,
+        model_version=u.model_version,
+    )
+
+
+def place_in(place: Place, turn: Turn) -> PlaceIn:
+    """The place of the words, with the pin of a location message where there is one."""
+    pin = next((m for m in turn.message.media if m.kind == "location" and m.lat is not None), None)
+    return PlaceIn(
+        text=place.text[:500], estate=place.estate, building=place.building, unit=place.unit, floor=place.floor, room=place.room,
+        road=place.road, spot=place.spot, lat=pin.lat if pin else None, long=pin.long if pin else None,
+    )  # fmt: skip
+
+
+def kind_of_ticket(u: Understanding, category: RankedCategory) -> TicketKind:
+    """诉求类型 of the 12345 order, from what was said; the worker may change it."""
+    best = category.best or ""
+    if u.kind == "question":
+        return "enquiry"
+    if best == "civic.praise":
+        return "praise"
+    if best == "civic.suggestion":
+        return "suggestion"
+    if best.startswith("care."):
+        return "help"
+    return "tip" if best.startswith("order.") else "complaint"
+
+
+async def guide(turn: Turn, telling: Telling) -> None:
+    """UN6: what to do and whom to call, at once, before anything that can fail. Asks for the place in the same breath."""
+    assert telling.emergency is not None  # noqa: S101  # the caller looked
+    words = say(
+        f"emergency/{telling.emergency.matter}" if _has_guide(telling.emergency) else "emergency/guide",
+        call=telling.emergency.call,
+    )
+    lines = [words, say("emergency/told")]
+    if telling.place.is_empty() and turn.in_group:
+        lines.append(place_question(turn, telling.emergency.matter))
+    turn.outcome.emergency = True
+    await turn.say("\n".join(line for line in lines if line), key=f"guide:{turn.message.key}:{telling.part}", urgent=True)
+
+
+def _has_guide(emergency: Emergency) -> bool:
+    return bool(choose("emergency", emergency.matter))
+
+
+def place_question(turn: Turn, category: str | None) -> str:
+    """The one question for a missing place, by matter, else by domain; "" where no place is needed."""
+    if category is None:
+        return ""
+    return choose("ask", category, choose("ask", category.split(".")[0]))
+
+
+async def acknowledge(turn: Turn, receipt: Receipt, matter: OpenMatter, u: Understanding, telling: Telling) -> None:
+    """One card a matter; a joiner is told once; somebody who says the same again hears nothing."""
+    ticket = receipt.ticket
+    if u.delicate and turn.in_group:
+        await _to_private(turn)
+    elif not turn.in_group:
+        await turn.say(say("delicate/private", number=ticket.number), key=f"ack:{turn.message.key}:{telling.part}")
+        matter.carded = False
+    elif receipt.outcome == "joined" or (matter.carded and receipt.outcome == "already"):
+        await _tell_joiner(turn, receipt, matter)
+    elif telling.emergency is None and matter.place.is_empty() and place_question(turn, ticket.category):
+        matter.reply_to = turn.message.message_id
+        turn.memory.timers.append(Timer(at=turn.now + SETTLE, what="ask_place", ticket=ticket.id))
+        turn.memory.awaited.append(Awaited(what="place", ticket=ticket.id, person=turn.person, since=turn.now))
+    else:
+        before = turn.memory.matters.get(ticket.recurs_from or "")
+        await show_card(turn, ticket, matter, key=f"ack:{turn.message.key}:{telling.part}", before=before)
+
+
+async def _tell_joiner(turn: Turn, receipt: Receipt, matter: OpenMatter) -> None:
+    ticket = receipt.ticket
+    recently = matter.told_joined_at is not None and turn.now - matter.told_joined_at < JOIN_TOLD
+    if receipt.first_of_person and not recently and ticket.affected_people > 1:
+        words = say("ack/joined", title=ticket.title, number=ticket.number, people=ticket.affected_people)
+        if await turn.say(words, key=f"joined:{ticket.id}:{turn.person}"):
+            matter.told_joined_at = turn.now
+    await edit_group_card(turn, ticket, matter, key=f"card:{ticket.id}:{ticket.version}:{turn.message.chat_id}")
+
+
+async def show_card(
+    turn: Turn, ticket: TicketView, matter: OpenMatter, *, key: str, before: OpenMatter | None = None, question: str = ""
+) -> None:
+    """The acknowledgement: the matter's one card in this group."""
+    if question:
+        words = say("ack/ask_place", title=ticket.title, number=ticket.number, question=question)
+    elif before is not None:
+        words = say("ack/recurs", title=ticket.title, number=ticket.number, before=before.number)
+    else:
+        words = group_card.text(ticket, turn.ports.zone)
+    matter.carded = await turn.say(
+        words, key=key, buttons=group_card.buttons(ticket), card_id=group_card.card_id(ticket.id), version=ticket.version
+    )
+
+
+async def _to_private(turn: Turn) -> None:
+    """CH7: nothing of a delicate matter is repeated in the group; the person gets a way to speak in private."""
+    link = turn.ports.private_link(turn.message.channel, turn.message.chat_id)
+    buttons = ((Button(label=say("delicate/button"), url=link),),) if link else ()
+    words = say("delicate/group_link") if link else say("delicate/group")
+    await turn.say(words, key=f"private:{turn.message.key}", buttons=buttons)
+
+
+async def fetch_media(turn: Turn, ticket_id: str) -> None:
+    """CH8: what was sent along is evidence; the channel hands the bytes over when it can."""
+    for n, media in enumerate(turn.message.media):
+        if media.ref:
+            await turn.ports.voice.say(
+                Fetch(
+                    key=f"fetch:{turn.message.key}:{n}:{ticket_id}",
+                    channel=turn.message.channel,
+                    chat_id=turn.message.chat_id,
+                    message_id=turn.message.message_id,
+                    ticket_id=ticket_id,
+                    media=media,
+                )
+            )

@@ -1,0 +1,149 @@
+"""Twins in memory of what the mind needs from outside: for replay and for tests that want no process beside them."""
+
+from __future__ import annotations
+
+from bot.assistant.memory import SETTLED_STATES
+from bot.channels.contract import Fetch, Speech
+from intake_api.client import IntakeError
+from intake_api.contracts import (
+    Act,
+    BindIn,
+    ChatSettings,
+    ChatView,
+    LinkIn,
+    MigrateIn,
+    PlaceIn,
+    PlaceView,
+    Receipt,
+    ReportIn,
+    StaffView,
+    SupplementIn,
+    TicketView,
+)
+from nlp.taxonomy import Taxonomy
+
+
+class LocalVoice:
+    """Remembers what was said, each key once."""
+
+    def __init__(self) -> None:
+        self.said: list[Speech | Fetch] = []
+        self._keys: set[str] = set()
+
+    async def say(self, item: Speech | Fetch) -> bool:
+        if item.key in self._keys:
+            return False
+        self._keys.add(item.key)
+        self.said.append(item)
+        return True
+
+
+class LocalIntake:
+    """The part of the intake API that hearing needs: reports, supplements, tickets of a chat. No staff, so no acts."""
+
+    def __init__(self, taxonomy: Taxonomy, chats: dict[str, ChatView]) -> None:
+        self.taxonomy = taxonomy
+        self.chats = chats
+        self.tickets: dict[str, TicketView] = {}
+        self._reports: dict[str, str] = {}
+        self._people: dict[str, set[str]] = {}
+
+    async def create_report(self, report: ReportIn) -> Receipt:
+        known = self._reports.get(report.external_id)
+        if known:
+            return Receipt(outcome="already", ticket=self.tickets[known], first_of_person=False)
+        person = f"{report.reporter.channel}:{report.reporter.handle}"
+        old = self.tickets.get(report.join or "")
+        if old is not None and old.state not in SETTLED_STATES:
+            self._reports[report.external_id] = old.id
+            return Receipt(outcome="joined", ticket=self._join(old, person), first_of_person=person not in self._people[old.id])
+        ticket = self._open(report)
+        self._reports[report.external_id] = ticket.id
+        self._people[ticket.id] = {person}
+        return Receipt(outcome="opened", ticket=ticket)
+
+    def _join(self, ticket: TicketView, person: str) -> TicketView:
+        people = self._people[ticket.id] | {person}
+        self._people[ticket.id] = people
+        return self._update(ticket, affected_people=len(people), affected_households=len(people))
+
+    def _open(self, report: ReportIn) -> TicketView:
+        number = len(self.tickets) + 1
+        matter = self.taxonomy.matter(report.judgement.category or "")
+        ticket = TicketView(
+            id=f"T{number}",
+            number=f"CH-{report.at:%Y%m%d}-{number:04d}",
+            version=1,
+            state="accepted" if report.judgement.emergency else "candidate",
+            kind=report.kind,
+            category=report.judgement.category,
+            category_name=matter.name if matter else "",
+            category_confidence=report.judgement.confidence,
+            judgement=report.judgement,
+            title=report.title,
+            description=report.masked,
+            place=PlaceView(**report.place.model_dump(), grid=report.grid),
+            urgency="emergency" if report.judgement.emergency else "normal",
+            level=matter.level if matter else "community",
+            first_seen_at=report.at,
+            updated_at=report.at,
+            recurs_from=report.recurs_from,
+            delicate=report.private,
+            chats=[f"{report.channel}:{report.chat_id}"],
+        )
+        self.tickets[ticket.id] = ticket
+        return ticket
+
+    async def add_supplement(self, ticket_id: str, supplement: SupplementIn) -> TicketView:
+        ticket = await self.ticket(ticket_id)
+        if supplement.place is None:
+            return ticket
+        place = _filled(ticket.place, supplement.place)
+        return self._update(ticket, place=place) if place != ticket.place else ticket
+
+    def _update(self, ticket: TicketView, **changes: object) -> TicketView:
+        newer = ticket.model_copy(update={**changes, "version": ticket.version + 1})
+        self.tickets[ticket.id] = newer
+        return newer
+
+    async def ticket(self, ticket_id: str) -> TicketView:
+        if ticket_id not in self.tickets:
+            raise IntakeError("no_such_ticket", status=404, retryable=False, detail=ticket_id)
+        return self.tickets[ticket_id]
+
+    async def open_tickets(self, channel: str, chat_id: str) -> list[TicketView]:
+        return [t for t in self.tickets.values() if f"{channel}:{chat_id}" in t.chats]
+
+    async def chat(self, channel: str, chat_id: str) -> ChatView:
+        return self.chats.get(f"{channel}:{chat_id}", ChatView(channel=channel, chat_id=chat_id, grid=None))
+
+    async def act(self, ticket_id: str, act: Act) -> TicketView:
+        raise IntakeError("no_staff", status=409, retryable=False, detail="nobody works on tickets here")
+
+    async def set_chat_settings(self, channel: str, chat_id: str, settings: ChatSettings) -> ChatView:
+        view = (await self.chat(channel, chat_id)).model_copy(update={"settings": settings})
+        self.chats[f"{channel}:{chat_id}"] = view
+        return view
+
+    async def bind_chat(self, bind: BindIn) -> ChatView:
+        raise IntakeError("wrong_code", status=404, retryable=False, detail="there are no bind codes here")
+
+    async def migrate_chat(self, migrate: MigrateIn) -> ChatView:
+        view = await self.chat(migrate.channel, migrate.from_chat_id)
+        moved = view.model_copy(update={"chat_id": migrate.to_chat_id})
+        self.chats[f"{migrate.channel}:{migrate.to_chat_id}"] = moved
+        return moved
+
+    async def link_staff(self, link: LinkIn) -> StaffView:
+        raise IntakeError("wrong_token", status=404, retryable=False, detail="there are no start links here")
+
+    async def tickets_of(self, handle: str) -> list[TicketView]:
+        return [self.tickets[i] for i, people in self._people.items() if handle in people]
+
+    async def forget(self, handle: str) -> int:
+        return sum(handle in people for people in self._people.values())
+
+
+def _filled(old: PlaceView, new: PlaceIn) -> PlaceView:
+    """The newest word on each level of the place."""
+    return old.model_copy(update={k: v for k, v in new.model_dump().items() if v not in (None, "")})

@@ -1,0 +1,121 @@
+"""What the intake API tells a chat: cards drawn anew, the group's card edited, the reporters asked whether it is solved."""
+
+from __future__ import annotations
+
+from bot.assistant.memory import GONE_STATES, SETTLED_STATES, OpenMatter, matter_from_ticket
+from bot.assistant.turn import Turn
+from bot.cards import group_card, worker_card
+from bot.cards.phrases import deadline, filled, state_name
+from bot.channels.contract import Speech
+from bot.wording import say
+from intake_api.contracts import Event, TicketView
+from nlp.schema import Place
+
+# a card's menus count up between two versions of its ticket
+STEPS = 1000
+
+
+def place_of(ticket: TicketView) -> Place:
+    p = ticket.place
+    return Place(
+        estate=p.estate, building=p.building, unit=p.unit, floor=p.floor, room=p.room, road=p.road, spot=p.spot, text=p.text
+    )
+
+
+def remember_ticket(turn: Turn, ticket: TicketView) -> OpenMatter:
+    """Bring this chat's memory of a ticket up to date with what the API says; never back to an older version."""
+    known = turn.memory.matters.get(ticket.id)
+    if known is None:
+        known = turn.memory.matters[ticket.id] = matter_from_ticket(ticket, place_of(ticket))
+    if ticket.version >= known.version:
+        known.version, known.state = ticket.version, ticket.state
+        known.category, known.number = ticket.category, ticket.number
+        known.settled = ticket.state in SETTLED_STATES
+        known.affected = ticket.affected_people
+        if not place_of(ticket).is_empty():
+            known.place = place_of(ticket)
+    if ticket.state in GONE_STATES:
+        turn.memory.matters.pop(ticket.id, None)
+    return known
+
+
+async def learn(turn: Turn, event: Event) -> None:
+    """One event of the outbox, for this chat. Redelivered events say nothing twice: the event's id is the speech's key."""
+    ticket = event.ticket
+    if event.audience == "worker":
+        await draw_worker_card(turn, ticket, key=f"ev:{event.id}")
+        return
+    known = remember_ticket(turn, ticket)
+    if event.type == "ticket.callback":
+        await _ask_back(turn, event)
+    elif event.type == "ticket.asked":
+        await turn.say(
+            filled("state/need_info", ticket, turn.ports.zone), key=f"ev:{event.id}", reply=False, urgent=not turn.in_group
+        )
+    elif event.type == "ticket.closed":
+        await turn.say(filled("callback/thanks", ticket, turn.ports.zone), key=f"ev:{event.id}", reply=False)
+    elif event.type == "incident.announced":
+        await turn.say(event.note, key=f"ev:{event.id}", reply=False)
+    else:
+        await edit_group_card(turn, ticket, known, key=f"ev:{event.id}")
+
+
+async def _ask_back(turn: Turn, event: Event) -> None:
+    words, buttons = group_card.ask_back(event.ticket, turn.ports.zone)
+    known = turn.memory.matters.get(event.ticket.id)
+    if known:
+        await edit_group_card(turn, event.ticket, known, key=f"ev:{event.id}:card")
+    await turn.say(
+        words, key=f"ev:{event.id}", buttons=buttons, card_id=f"r:{event.ticket.id}", version=event.ticket.version, reply=False
+    )
+
+
+async def edit_group_card(turn: Turn, ticket: TicketView, known: OpenMatter, *, key: str) -> None:
+    """Edit the matter's card in place. A matter that never spoke here (kept back by the manners) is not started now."""
+    if not known.carded or ticket.delicate:
+        return
+    await turn.ports.voice.say(
+        Speech(
+            key=key,
+            channel=turn.message.channel,
+            chat_id=turn.message.chat_id,
+            thread_id=turn.message.thread_id,
+            text=group_card.text(ticket, turn.ports.zone),
+            buttons=group_card.buttons(ticket),
+            card_id=group_card.card_id(ticket.id),
+            version=ticket.version,
+        )
+    )
+
+
+async def draw_worker_card(
+    turn: Turn, ticket: TicketView, *, key: str, menu: worker_card.Rows | None = None, hint: str = ""
+) -> None:
+    """Draw or redraw the worker's card; `menu` in place of its buttons, `hint` under its text."""
+    step = 0
+    if menu is not None or hint:
+        step = turn.memory.steps[ticket.id] = turn.memory.steps.get(ticket.id, 0) % (STEPS - 1) + 1
+    else:
+        turn.memory.steps.pop(ticket.id, None)
+    text = worker_card.text(ticket, turn.ports.zone)
+    await turn.ports.voice.say(
+        Speech(
+            key=key,
+            channel=turn.message.channel,
+            chat_id=turn.message.chat_id,
+            text=f"{text}\n\n{hint}" if hint else text,
+            buttons=worker_card.buttons(ticket) if menu is None else menu,
+            card_id=worker_card.card_id(ticket.id),
+            version=ticket.version * STEPS + step,
+            urgent=ticket.urgency == "emergency",
+        )
+    )
+    turn.outcome.spoke = True
+
+
+def progress_words(turn: Turn, ticket: TicketView) -> str:
+    """One line on where a ticket stands, for who asks."""
+    return say(
+        "progress/answer", title=ticket.title, number=ticket.number, state=state_name(ticket.state),
+        deadline=deadline(ticket.resolve_by, turn.ports.zone),
+    )  # fmt: skip
