@@ -1,0 +1,218 @@
+"""A grid's own names as a searcher: estates, spots and roads by name, alias, short form, sound and typing slip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import rjieba
+import yaml
+from pypinyin import Style, lazy_pinyin
+from rapidfuzz.distance import Hamming
+
+from nlp.schema import Gazetteer
+from nlp.text import normalise
+
+PLACE_WORDS_PATH = Path(__file__).with_name("lexicon") / "place.yaml"
+NameKind = Literal["estate", "spot", "road"]
+_MAX_SOUND_TEXT = 2000
+"""Names are searched by sound only in messages; longer texts are documents, spelt by an editor."""
+_MIN_SLIP = 5
+"""One wrong character is forgiven in names this long: 锦绣苑 and 锦华苑 may be two estates, 翡翠湾小区 and 翡翠弯小区 are one."""
+# syllables that voice typing and southern keyboards confuse, folded to one
+_SOUND_FOLDS = (("zh", "z"), ("ch", "c"), ("sh", "s"), ("ang", "an"), ("eng", "en"), ("ing", "in"))
+
+
+@lru_cache(maxsize=1)
+def place_words() -> dict[str, list[str]]:
+    """The lists of place.yaml, in the spelling `normalise` gives."""
+    raw = yaml.safe_load(PLACE_WORDS_PATH.read_text(encoding="utf8"))
+    raw.update({f"home_{field}": words for field, words in raw.pop("home_words").items()})
+    return {name: [normalise(str(word)).text for word in words] for name, words in raw.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A gazetteer name found in a normalised text at `[start, end)`. `certain`: written in full or by an alias."""
+
+    kind: NameKind
+    name: str
+    start: int
+    end: int
+    certain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    written: str
+    kind: NameKind
+    name: str
+    needs_context: bool = False
+    certain: bool = True
+
+
+class Names:
+    """The names of one gazetteer, longest first; build it once a gazetteer (`names_of` keeps them)."""
+
+    def __init__(self, gazetteer: Gazetteer) -> None:
+        full = {form.written: form for form in reversed(list(_full_forms(gazetteer)))}
+        short = {form.written: form for form in _short_forms(gazetteer) if form.written not in full}
+        self._full = sorted(full.values(), key=lambda form: -len(form.written))
+        self._short = sorted(short.values(), key=lambda form: -len(form.written))
+        self._sounds = [(sound(form.written), form) for form in self._full if len(form.written) >= 3]
+
+    def find(self, text: str) -> list[Named]:
+        """Names in `text` (normalised), in order; longer names win over shorter ones inside them."""
+        taken: list[Named] = []
+        self._find_written(self._full, text, taken)
+        if self._sounds and len(text) <= _MAX_SOUND_TEXT:
+            self._find_by_sound(text, taken)
+        self._find_written(self._short, text, taken)
+        taken += [inner for named in taken if named.kind == "spot" for inner in self._estate_inside(text, named)]
+        return sorted(taken, key=lambda named: (named.start, -named.end))
+
+    def _estate_inside(self, text: str, spot: Named) -> Iterator[Named]:
+        """A spot that begins with an estate's name (桂澜公寓8楼露台) tells the estate too; the two overlap."""
+        for form in (*self._full, *self._short):
+            size = len(form.written)
+            # 平山小学 stands in a town called 平山; only the end of a name (横琴国贸天悦 → 天悦) or the whole of it is the estate
+            telling = form.certain or normalise(form.name).text.endswith(form.written)
+            if form.kind == "estate" and telling and text.startswith(form.written, spot.start, spot.end):
+                yield Named("estate", form.name, spot.start, spot.start + size, form.certain)
+                return
+
+    def _find_written(self, forms: list[_Form], text: str, taken: list[Named]) -> None:
+        for form in forms:
+            at = text.find(form.written)
+            while at >= 0:
+                end = at + len(form.written)
+                if _free(taken, at, end) and (not form.needs_context or _in_context(text, at, end)):
+                    taken.append(Named(form.kind, form.name, at, end, form.certain))
+                at = text.find(form.written, end)
+
+    def _find_by_sound(self, text: str, taken: list[Named]) -> None:
+        heard = sound(text)
+        for wanted, form in self._sounds:
+            size = len(wanted)
+            for at in range(len(heard) - size + 1):
+                window = heard[at : at + size]
+                slips = 0 if window == wanted else Hamming.distance(window, wanted, score_cutoff=1)
+                if slips > 1 or (slips and not _forgivable(form, window, wanted)):
+                    continue
+                if _free(taken, at, at + size):
+                    taken.append(Named(form.kind, form.name, at, at + size, False))
+
+
+def _forgivable(form: _Form, window: str, wanted: str) -> bool:
+    """A slip is forgiven in a long name, never in its first character, which tells 东湖花园小区 from 西湖花园小区."""
+    return len(form.written) >= _MIN_SLIP and window[0] == wanted[0] and window[-1] == wanted[-1]
+
+
+def _free(taken: Iterable[Named], start: int, end: int) -> bool:
+    return all(end <= named.start or start >= named.end for named in taken)
+
+
+def _in_context(text: str, start: int, end: int) -> bool:
+    words, after = place_words(), text[end : end + 4]
+    return (
+        after[:1].isdigit()
+        or after[:1] in "一二三四五六七八九十东西南北ABCDabcd-"
+        and bool(after)
+        or any(after.startswith(word) for word in words["after_estate"])
+        or any(text.endswith(word, 0, start) for word in words["before_estate"])
+    )
+
+
+@lru_cache(maxsize=65536)
+def _syllable(char: str) -> str:
+    """One character for one (folded) sound, so that sounds can be searched as text."""
+    if not "\u3400" <= char <= "\u9fff":
+        return char.lower()[:1] or char
+    pinyin = str(lazy_pinyin(char, style=Style.NORMAL)[0])
+    for wide, narrow in _SOUND_FOLDS:
+        pinyin = pinyin.replace(wide, narrow)
+    return chr(0xE000 + _sound_number(pinyin))
+
+
+_sound_numbers: dict[str, int] = {}
+
+
+def _sound_number(pinyin: str) -> int:
+    return _sound_numbers.setdefault(pinyin, len(_sound_numbers) % 6000)
+
+
+def sound(text: str) -> str:
+    """`text` with each Chinese character replaced by its sound; as long as `text`."""
+    return "".join(map(_syllable, text))
+
+
+def _full_forms(gazetteer: Gazetteer) -> Iterator[_Form]:
+    estates = {estate.name for estate in gazetteer.estates}
+    roads = set(gazetteer.roads)
+    for estate in gazetteer.estates:
+        for written in (estate.name, *estate.aliases):
+            yield _Form(normalise(written).text, "estate", estate.name)
+    for road in gazetteer.roads:
+        yield _Form(normalise(road).text, "road", road)
+    for spot in gazetteer.spots:
+        yield _Form(normalise(spot).text, "spot", spot)
+    for alias, name in gazetteer.aliases.items():
+        kind: NameKind = "estate" if name in estates else "road" if name in roads else "spot"
+        yield _Form(normalise(alias).text, kind, name)
+
+
+def _short_forms(gazetteer: Gazetteer) -> Iterator[_Form]:
+    """What neighbours cut a name down to (渔塘安置房 → 渔塘, 横琴国贸天悦 → 天悦), where only one estate can be meant."""
+    owners: dict[str, set[str]] = {}
+    for estate in gazetteer.estates:
+        for short in _cuts(normalise(estate.name).text):
+            owners.setdefault(short, set()).add(estate.name)
+    other_names = [normalise(name).text for name in (*gazetteer.spots, *gazetteer.roads, gazetteer.name)]
+    never = set(place_words()["never_short"])
+    common = set(place_words()["common_short"]) | set(place_words()["estate_endings"])
+    for short, names in owners.items():
+        if len(names) > 1 or short in other_names or short in never:
+            continue
+        name = next(iter(names))
+        is_end = normalise(name).text.endswith(short)
+        elsewhere = any(short in other and not (is_end and other.startswith(short)) for other in other_names)
+        weak = short in common or (len(short) == 2 and (elsewhere or rjieba_knows(short)))
+        yield _Form(short, "estate", name, needs_context=weak, certain=False)
+
+
+def rjieba_knows(word: str) -> bool:
+    return bool(_dictionary().has_word(word))
+
+
+@lru_cache(maxsize=1)
+def _dictionary() -> rjieba.Jieba:
+    return rjieba.Jieba()
+
+
+def _cuts(name: str) -> Iterator[str]:
+    for ending in place_words()["estate_endings"]:
+        if name.endswith(ending) and len(name) - len(ending) >= 2:
+            yield name[: -len(ending)]
+    for size in range(2, len(name)):
+        yield name[-size:]
+        if size >= 2 and len(name) >= 4:
+            yield name[:size]
+
+
+_cache: dict[tuple[object, ...], Names] = {}
+_CACHE_SIZE = 20_000
+"""A city has 13,000–16,000 grids."""
+
+
+def names_of(gazetteer: Gazetteer) -> Names:
+    """The searcher of a gazetteer, kept for the next message of the same grid."""
+    key = (gazetteer.name, gazetteer.estates, gazetteer.spots, gazetteer.roads, tuple(sorted(gazetteer.aliases.items())))
+    found = _cache.get(key)
+    if found is None:
+        if len(_cache) >= _CACHE_SIZE:
+            _cache.clear()
+        found = _cache[key] = Names(gazetteer)
+    return found

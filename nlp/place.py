@@ -1,0 +1,204 @@
+"""Where it is: estate, building, unit, floor, room, road and spot out of a message, pointing at the words that said so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from nlp.gazetteer import names_of, place_words
+from nlp.housemarks import Bit, house_bits
+from nlp.schema import Gazetteer, Place, Span
+from nlp.text import Normalised, normalise
+
+_LEVEL = {"estate": 0, "road": 0, "building": 1, "unit": 2, "floor": 3, "room": 4, "spot": 5}
+_FIELDS = tuple(_LEVEL)
+_STOPS = re.compile(r"[。!?！？;；\n]")
+_NEAR = 12
+"""Code points between two parts of one place; further apart they are two places unless the second lacks a building."""
+_MAX_PLACES = 20
+_MAX_TEXT = 20_000
+
+
+def find_places(text: str, gazetteer: Gazetteer | None = None, home: Place | None = None) -> tuple[Place, ...]:
+    """Every place a message names, in order, at most 20; the empty tuple where it names none.
+
+    `home` answers for "我们楼", "我家"; what it fills stays empty when it is None. Spans and `text` are of the original;
+    the first 20,000 code points are read. Dates, times, prices, phone numbers and scores are no places.
+    """
+    read = normalise(text[:_MAX_TEXT])
+    bits = _bits(read.text, gazetteer or Gazetteer(), home)
+    return tuple(_place(group, read) for group in _group(bits, read.text)[:_MAX_PLACES])
+
+
+def _bits(text: str, gazetteer: Gazetteer, home: Place | None) -> list[Bit]:
+    named = names_of(gazetteer).find(text)
+    bits = [Bit(n.kind, n.name, n.start, n.end, strong=n.certain) for n in named if n.kind != "spot"]
+    bits += house_bits(text, [(n.start, n.end) for n in named if n.kind == "estate"], home.building if home else None)
+    for spot in (n for n in named if n.kind == "spot"):
+        bits += _spot_of(text, spot.name, spot.start, spot.end, bits)
+    bits += _free_of(bits, _common_spots(text))
+    bits += _free_of(bits, _common_roads(text))
+    if home is not None and not any(bit.field == "building" for bit in bits):
+        bits += _free_of(bits, _home_bits(text, home))
+    return sorted(bits, key=lambda bit: (bit.start, _LEVEL[bit.field]))
+
+
+def _spot_of(text: str, name: str, start: int, end: int, bits: list[Bit]) -> list[Bit]:
+    """ "7栋充电棚" as a spot of the grid is building 7 and the spot 充电棚: the house marks inside it are cut off."""
+    inside = [bit.end for bit in bits if start <= bit.start and bit.end <= end]
+    if inside and max(inside) < end:
+        start = max(inside)
+        return [Bit("spot", text[start:end], start, end)]
+    return [] if inside else [Bit("spot", name, start, end)]
+
+
+def _free_of(taken: Iterable[Bit], candidates: Iterable[Bit]) -> list[Bit]:
+    spans = sorted((bit.start, bit.end) for bit in taken)
+    return [c for c in candidates if all(c.end <= start or c.start >= end for start, end in spans)]
+
+
+@lru_cache(maxsize=1)
+def _spot_pattern() -> re.Pattern[str]:
+    words = place_words()
+    heads = sorted({*words["gates"], *words["inside_spots"], *words["open_spots"]}, key=lambda w: -len(w))
+    tails = sorted(words["spot_tails"], key=lambda w: -len(w))
+    numbered = r"[0-9一二三四五六七八九十A-Za-z]号?(?:门|口|坡道)(?![0-9])"
+    return re.compile(f"(?:{numbered}|{'|'.join(map(re.escape, heads))})(?:{'|'.join(map(re.escape, tails))})?")
+
+
+def _common_spots(text: str) -> list[Bit]:
+    return [Bit("spot", m[0], m.start(), m.end(), strong=False) for m in _spot_pattern().finditer(text)]
+
+
+_ROAD = re.compile(r"[\u4e00-\u9fff]{1,5}?(?:大道|大街|公路|胡同|路|街|巷)")
+CROSSING = "与"
+
+
+def _common_roads(text: str) -> list[Bit]:
+    """Roads by their ending; the name begins after the last word that cannot stand in one. Two at a crossing are one road."""
+    words = place_words()
+    starts = set(words["road_starts_after"])
+    found: list[Bit] = []
+    for match in _ROAD.finditer(text):
+        name, start = match[0], match.start()
+        cuts = [i for i, char in enumerate(name[:-1]) if char in starts]
+        if cuts:
+            start += cuts[-1] + 1
+            name = name[cuts[-1] + 1 :]
+        if len(name) < 3 or name.endswith(tuple(words["not_roads"])):
+            continue
+        last = found[-1] if found else None
+        if last and start - last.end == 1 and text[last.end] in "和与跟、交-" and text.startswith(("路口", "交", "口"), match.end()):
+            found[-1] = Bit("road", f"{last.value}{CROSSING}{name}", last.start, match.end(), strong=False)
+        else:
+            found.append(Bit("road", name, start, match.end(), strong=False))
+    return found
+
+
+@lru_cache(maxsize=1)
+def _home_pattern() -> re.Pattern[str]:
+    words = place_words()
+    groups = [
+        f"(?P<{field}>{'|'.join(sorted(words[f'home_{field}'], key=lambda w: -len(w)))})"
+        for field in ("building", "unit", "room", "estate")
+    ]
+    return re.compile("|".join(groups))
+
+
+def _home_bits(text: str, home: Place) -> list[Bit]:
+    bits: list[Bit] = []
+    for match in _home_pattern().finditer(text):
+        deepest = _LEVEL[str(match.lastgroup)]
+        for field in ("estate", "building", "unit", "room"):
+            value = getattr(home, field)
+            if value and _LEVEL[field] <= deepest:
+                bits.append(Bit(field, value, match.start(), match.end(), strong=False))
+    return bits
+
+
+@dataclass
+class _Group:
+    values: dict[str, str]
+    bits: list[Bit]
+
+    def deepest(self) -> int:
+        return max((_LEVEL[field] for field in self.values), default=-1)
+
+
+def _group(bits: list[Bit], text: str) -> list[_Group]:
+    groups: list[_Group] = []
+    for bit in bits:
+        last = groups[-1] if groups else None
+        if last is None:
+            groups.append(_Group({bit.field: bit.value}, [bit]))
+        elif last.values.get(bit.field) == bit.value:
+            last.bits.append(bit)
+        elif bit.field in last.values or _starts_anew(last, bit, text):
+            if bit.field == "spot" and not bit.strong and _adjacent(last, bit, text):
+                continue
+            groups.append(_Group({**_inherited(last, bit), bit.field: bit.value}, [bit]))
+        else:
+            last.values[bit.field] = bit.value
+            last.bits.append(bit)
+    return groups
+
+
+def _adjacent(group: _Group, bit: Bit, text: str) -> bool:
+    return not _STOPS.search(text, group.bits[-1].end, bit.start) and bit.start - group.bits[-1].end <= _NEAR
+
+
+def _starts_anew(group: _Group, bit: Bit, text: str) -> bool:
+    if _adjacent(group, bit, text):
+        return False
+    if bit.field in ("spot", "road"):
+        return "spot" in group.values or "road" in group.values or _is_open(bit)
+    return _LEVEL[bit.field] <= 1 and group.deepest() > _LEVEL[bit.field]
+
+
+def _is_open(bit: Bit) -> bool:
+    words = place_words()
+    return not any(inside in bit.value for inside in words["inside_spots"])
+
+
+def _inherited(group: _Group, bit: Bit) -> dict[str, str]:
+    """A second room is in the same building; a gate or a road only in the same estate."""
+    if bit.field in ("estate", "road"):
+        return {}
+    limit = 1 if bit.field == "spot" and _is_open(bit) else _LEVEL[bit.field]
+    return {field: value for field, value in group.values.items() if _LEVEL[field] < limit and field not in ("road", "floor")}
+
+
+def _place(group: _Group, read: Normalised) -> Place:
+    spans = sorted({(s.start, s.end) for s in (read.span(bit.start, bit.end) for bit in group.bits)})
+    joined: list[Span] = []
+    for start, end in spans:
+        if joined and start <= joined[-1].end:
+            joined[-1] = Span(joined[-1].start, max(end, joined[-1].end))
+        else:
+            joined.append(Span(start, end))
+    written = "".join(read.original[span.start : span.end] for span in joined)
+    return Place(**group.values, text=written, spans=tuple(joined))
+
+
+def merge_places(first: Place, second: Place) -> Place:
+    """`first` with what only `second` knows. Where they conflict `first` stays as it is; spans stay those of `first`."""
+    if conflicts(first, second):
+        return first
+    gained = {field: getattr(second, field) for field in _FIELDS if not getattr(first, field) and getattr(second, field)}
+    if not gained:
+        return first
+    return replace(first, **gained, text=first.text or second.text, spans=first.spans or second.spans)
+
+
+def conflicts(first: Place, second: Place) -> bool:
+    """True when both cannot be one place: another estate, building, unit or road. Silence conflicts with nothing.
+
+    Rooms and spots do not conflict: a leak is told from the flat above and from the flat below.
+    """
+    if any((a := getattr(first, f)) and (b := getattr(second, f)) and a != b for f in ("estate", "building", "unit")):
+        return True
+    if not first.road or not second.road:
+        return False
+    return not set(first.road.split(CROSSING)) & set(second.road.split(CROSSING))
