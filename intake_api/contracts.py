@@ -552,6 +552,7 @@ class StaffView(Wire):
     name: str
     role: Role
     grid: str
+    order: int = 0
     handles: list[str] = []
 
 

@@ -127,9 +127,7 @@ async def require_csrf(request: Request, seal: Sealer, cookie: str | None) -> No
 Caller = Annotated[Principal, Depends(principal_of)]
 
 
-def allow(
-    *scopes: Scope, people: Literal["none", "administrators", "all"] = "all"
-) -> Callable[[Principal], Awaitable[Principal]]:
+def allow(*scopes: Scope, people: Literal["none", "administrators", "all"] = "all") -> Callable[[Principal], Awaitable[Principal]]:
     """A dependency that lets in services with one of `scopes`, and those `people`. Raises 401 or 403."""
 
     async def check(principal: Caller) -> Principal:

@@ -10,9 +10,10 @@ from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from intake_api.problems import ProblemError, internal_problem, problem_response
+from intake_api.problems import BY_STATUS, ProblemError, internal_problem, problem_response
 
 JSON_LIMIT = 1_000_000
 MEDIA_LIMIT = 10 * 1024 * 1024
@@ -71,9 +72,8 @@ _SAFETY = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-
 
 
 class CleanText:
-    """ASGI middleware: takes out what no database can store (NUL, lone surrogates), so that no words are lost for it.
-
-    A body of a kind that no door takes is refused with 415. Bodies over the limit go on untouched, to be refused with 413.
+    """ASGI middleware: bounds the body, and takes out what no database can store (NUL, lone surrogates), so that no words are
+    lost for it. A body of a kind that no door takes is refused with 415, one that is too large with 413.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -83,47 +83,68 @@ class CleanText:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if "\x00" in scope["path"] or b"%00" in scope.get("query_string", b""):
-            refusal = ProblemError(422, "control_character", "The address holds a NUL character; leave it out.")
+        refusal, kind, length = _refusal(scope)
+        if refusal is not None:
             await problem_response(refusal)(scope, receive, send)
-            return
-        kind, has_body = _body_of(scope)
-        if has_body and not kind.startswith(_BODY_TYPES):
-            refusal = ProblemError(
-                415, "unsupported_media_type", "Send the body as application/json (files as multipart/form-data)."
-            )
-            await problem_response(refusal)(scope, receive, send)
-            return
-        cleaned = _cleaning(receive, kind) if has_body and not kind.startswith("multipart/") else receive
-        await self.app(scope, cleaned, send)
+        elif length == 0:
+            await self.app(scope, receive, send)
+        elif kind.startswith("multipart/"):
+            await self.app(scope, _bounded(receive), send)
+        else:
+            await self.app(scope, _cleaning(receive, kind), send)
 
 
-def _body_of(scope: Scope) -> tuple[str, bool]:
+def _refusal(scope: Scope) -> tuple[ProblemError | None, str, int]:
+    """Why a request is refused by its head alone (None: it is not), with the kind and the length of its body (-1: not told)."""
     headers = dict(scope["headers"])
-    length = headers.get(b"content-length", b"")
-    has_body = b"transfer-encoding" in headers or (length.isdigit() and int(length) > 0)
-    return headers.get(b"content-type", b"").decode("latin-1").lower().strip(), has_body
+    told = headers.get(b"content-length", b"0")
+    length = -1 if b"transfer-encoding" in headers else int(told) if told.isdigit() else 0
+    kind = headers.get(b"content-type", b"").decode("latin-1").lower().strip()
+    if "\x00" in scope["path"] or b"%00" in scope.get("query_string", b""):
+        return ProblemError(422, "control_character", "The address holds a NUL character; leave it out."), kind, length
+    if length != 0 and not kind.startswith(_BODY_TYPES):
+        detail = "Send the body as application/json (files as multipart/form-data)."
+        return ProblemError(415, "unsupported_media_type", detail), kind, length
+    if length > (MEDIA_LIMIT + FORM_OVERHEAD if kind.startswith("multipart/") else JSON_LIMIT):
+        return ProblemError(413, *BY_STATUS[413]), kind, length
+    return None, kind, length
+
+
+def _bounded(receive: Receive) -> Receive:
+    """A `receive` that stops a body whose sender did not tell its length, or lied."""
+    seen = 0
+
+    async def bounded_receive() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > MEDIA_LIMIT + FORM_OVERHEAD:
+            raise HTTPException(413)
+        return message
+
+    return bounded_receive
 
 
 def _cleaning(receive: Receive, kind: str) -> Receive:
-    """A `receive` that gathers the body once (up to the limit), cleans it when it looks suspect, and hands it on."""
+    """A `receive` that gathers the body once, cleans it when it looks suspect, and hands it on whole."""
     gathered = False
 
     async def clean_receive() -> Message:
         nonlocal gathered
         if gathered:
             return await receive()
-        gathered = True
-        body, more = b"", True
-        while more and len(body) <= JSON_LIMIT:
+        gathered, body, more = True, b"", True
+        while more:
             message = await receive()
             if message["type"] != "http.request":
                 return message
             body += message.get("body", b"")
             more = message.get("more_body", False)
-        if not more and _SUSPECT.search(body):
+            if len(body) > JSON_LIMIT:
+                raise HTTPException(413)
+        if _SUSPECT.search(body):
             body = clean_json(body) if kind.startswith("application/json") else body.replace(b"%00", b"")
-        return {"type": "http.request", "body": body, "more_body": more}
+        return {"type": "http.request", "body": body, "more_body": False}
 
     return clean_receive
 

@@ -17,7 +17,7 @@ from intake_api.contracts import Problem
 MEDIA_TYPE = "application/problem+json"
 log = structlog.get_logger()
 
-_BY_STATUS = {
+BY_STATUS = {
     400: ("malformed_body", "The body could not be read; send well-formed JSON in UTF-8."),
     404: ("not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address does not take that method; see the Allow header."),
@@ -32,9 +32,7 @@ class ProblemError(Exception):
     `retryable` says whether the same request may succeed later; `headers` go onto the response (Retry-After, …).
     """
 
-    def __init__(
-        self, status: int, code: str, detail: str = "", *, retryable: bool = False, headers: dict[str, str] | None = None
-    ) -> None:
+    def __init__(self, status: int, code: str, detail: str = "", *, retryable: bool = False, headers: dict[str, str] | None = None) -> None:
         super().__init__(detail or code)
         self.status, self.code, self.detail, self.retryable = status, code, detail, retryable
         self.headers = headers or {}
@@ -81,6 +79,8 @@ async def _on_problem(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
+    if any(found["type"] == "json_invalid" for found in cast(RequestValidationError, error).errors()):
+        return problem_response(ProblemError(400, *BY_STATUS[400]))
     errors = [
         {"where": ".".join(str(part) for part in found["loc"]), "message": str(found["msg"]), "type": str(found["type"])}
         for found in cast(RequestValidationError, error).errors()[:20]
@@ -91,7 +91,7 @@ async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
 
 async def _on_http(request: Request, error: Exception) -> JSONResponse:
     refused = cast(HTTPException, error)
-    code, detail = _BY_STATUS.get(refused.status_code, (f"http_{refused.status_code}", str(refused.detail)))
+    code, detail = BY_STATUS.get(refused.status_code, (f"http_{refused.status_code}", str(refused.detail)))
     return problem_response(ProblemError(refused.status_code, code, detail, headers=dict(refused.headers or {})))
 
 
