@@ -10,14 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp.gazetteer import place_words
 from nlp.match_rules import MatchRules
 from nlp.schema import STAFF_ROLES, Earlier, MatterSketch, Place, RankedCategory, Role
 
 UNRANKED, NOWHERE = RankedCategory(), Place()
+RARE = 6.5
+COMMON_GRAMS = Path(__file__).parent / "lexicon" / "common_grams.txt"
 _NOT_CONTENT = re.compile(r"[^\w]|_")
 
 
@@ -31,7 +35,7 @@ class Vectors:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One message as matching sees it. `previous`: earlier messages of the group, oldest first; `quoted`: matters of the one it quotes."""
+    """One message as matching sees it. `previous`: the talk before, oldest first; `quoted`: matters of the message it quotes."""
 
     text: str
     at: datetime
@@ -52,9 +56,12 @@ def weigh(
     trail = _Trail.of(signal)
     points_back = float(any(word in signal.text for word in rules.points_back))
     short = float(len(_NOT_CONTENT.sub("", signal.text)) < 8)
+    alone = float(any(word in signal.text for word in rules.alone))
+    turns = float(any(word in signal.text for word in rules.turns))
     repairs = float(any(word in signal.text for word in rules.repairs))
     newest = max((s.last_at for s in sketches), default=None)
     latest = trail.latest or tuple(s.id for s in sketches if s.last_at == newest)
+    words = _words(signal, sketches, trail)
     rows: dict[str, dict[str, float]] = {}
     for s in sketches:
         hours = max((signal.at - s.last_at).total_seconds() / 3600, 0.0)
@@ -62,9 +69,11 @@ def weigh(
         row = {
             "bias": 1.0,
             **_category(signal.category, s.category, rules),
-            "words": max((likeness(signal.text, t, rules) for t in s.texts), default=0.0),
+            **words[s.id],
             "meaning": _meaning(s.id, vectors),
             "place_agrees": levels,
+            "place_new": float(levels == 0 and _is_exact(signal.place)),
+            **_spots(signal, s),
             "place_silent": float(signal.place.is_empty()),
             "place_differs": float(differs(signal.place, s.place)),
             "home_agrees": float(bool(signal.home and signal.home.building and signal.home.building == s.place.building)),
@@ -74,6 +83,7 @@ def weigh(
             "latest": float(s.id in latest),
             "near": trail.near.get(s.id, 0.0),
             "own": float(signal.sender in s.senders),
+            "crowd": math.log1p(len(s.senders)),
             "own_latest": float(s.id in trail.own_latest),
             "own_near": trail.own_near.get(s.id, 0.0),
             "quoted": float(s.id in signal.quoted),
@@ -84,6 +94,8 @@ def weigh(
             "short_latest": short * row["latest"],
             "points_back": points_back,
             "short": short,
+            "turns": turns,
+            "alone": alone,
             "repairs": repairs,
             "media": float(bool(signal.media) and not signal.text),
         }
@@ -100,6 +112,7 @@ class _Trail:
     near: Mapping[str, float]
     own_near: Mapping[str, float]
     answered: frozenset[str]
+    texts: Mapping[str, tuple[str, ...]]
 
     @classmethod
     def of(cls, signal: Signal) -> _Trail:
@@ -108,17 +121,19 @@ class _Trail:
         near: dict[str, float] = {}
         own_near: dict[str, float] = {}
         answered: dict[str, bool] = {}
+        texts: dict[str, tuple[str, ...]] = {}
         for ago, earlier in enumerate(reversed(signal.previous)):
             latest = latest or earlier.matters
             mine = earlier.sender == signal.sender
             own_latest = own_latest or (earlier.matters if mine else ())
             minutes = max((signal.at - earlier.at).total_seconds() / 60, 0.0)
             for matter in earlier.matters:
+                texts[matter] = (*texts.get(matter, ()), earlier.text)
                 near.setdefault(matter, math.exp(-ago / 4))
                 answered.setdefault(matter, earlier.role in STAFF_ROLES)
                 if mine:
                     own_near.setdefault(matter, math.exp(-minutes / 5))
-        return cls(latest, own_latest, near, own_near, frozenset(m for m, yes in answered.items() if yes))
+        return cls(latest, own_latest, near, own_near, frozenset(m for m, yes in answered.items() if yes), texts)
 
 
 def _category(said: RankedCategory, of: str | None, rules: MatchRules) -> dict[str, float]:
@@ -141,23 +156,69 @@ def _meaning(matter: str, vectors: Vectors | None) -> float:
     return float((rows @ vectors.message).max()) if vectors and rows is not None and len(rows) else 0.0
 
 
+@lru_cache(maxsize=1)
+def _told_by() -> dict[str, float]:
+    """How much a character or pair of characters tells: nlp/lexicon/common_grams.txt."""
+    lines = COMMON_GRAMS.read_text(encoding="utf8").splitlines()
+    return {gram: float(told) for gram, told in (line.split() for line in lines if line and not line.startswith("#"))}
+
+
 @lru_cache(maxsize=20_000)
-def _grams(text: str, stop: str) -> tuple[dict[str, float], float]:
-    """Character 1–2-grams without stop characters → sublinear weights and their norm."""
-    clean = _NOT_CONTENT.sub(" ", text.lower())
-    singles = [c for c in clean if c != " " and c not in stop]
-    doubles = [a + b for a, b in itertools.pairwise(clean) if " " not in a + b and not (a in stop and b in stop)]
-    weights = {gram: (1 + math.log(n)) * len(gram) for gram, n in Counter(singles + doubles).items()}
+def grams(text: str) -> tuple[dict[str, float], float]:
+    """Characters and pairs of a text, weighed by how much they tell (a lone character half), and the norm of the weights."""
+    told, clean = _told_by(), _NOT_CONTENT.sub(" ", text.lower())
+    weights = {c: told.get(c, RARE) / 2 for c in clean if c != " "}
+    weights |= {a + b: told.get(a + b, RARE) for a, b in itertools.pairwise(clean) if a != " " and b != " "}
     return weights, math.sqrt(sum(w * w for w in weights.values()))
 
 
-def likeness(a: str, b: str, rules: MatchRules) -> float:
-    """Cosine of character n-grams in [0, 1]; 0 where either text has no content."""
-    (one, size_a), (two, size_b) = _grams(a, rules.stop_chars), _grams(b, rules.stop_chars)
+def likeness(a: str, b: str) -> float:
+    """Cosine of weighed character n-grams in [0, 1]; 0 where either text is empty."""
+    (one, size_a), (two, size_b) = grams(a), grams(b)
     if not size_a or not size_b:
         return 0.0
     small, large = (one, two) if len(one) < len(two) else (two, one)
-    return sum(w * large.get(gram, 0.0) for gram, w in small.items()) / (size_a * size_b)
+    return sum(w * large[gram] for gram, w in small.items() if gram in large) / (size_a * size_b)
+
+
+def _words(signal: Signal, sketches: Sequence[MatterSketch], trail: _Trail) -> dict[str, dict[str, float]]:
+    """By matter: likeness of the nearest text; what the pairs shared tell (log); and what pairs shared with this matter alone tell."""
+    mine = {g: w for g, w in grams(signal.text)[0].items() if len(g) == 2}
+    heard = {s.id: set().union(*(grams(t)[0] for t in (*s.texts, *trail.texts.get(s.id, ())))) for s in sketches}
+    common = Counter(g for words in heard.values() for g in mine if g in words)
+    found = {}
+    for s in sketches:
+        shared = [g for g in mine if g in heard[s.id]]
+        found[s.id] = {
+            "words": max((likeness(signal.text, t) for t in s.texts), default=0.0),
+            "shared": math.log1p(sum(max(mine[g] - 2.5, 0) for g in shared)),
+            "only": math.log1p(sum(max(mine[g] - 2.5, 0) for g in shared if common[g] == 1)),
+        }
+    return found
+
+
+@lru_cache(maxsize=1)
+def _spot_pattern() -> re.Pattern[str]:
+    words = place_words()
+    listed = sorted({*words["gates"], *words["open_spots"], *words["inside_spots"]}, key=lambda w: (-len(w), w))
+    return re.compile("|".join(map(re.escape, listed)))
+
+
+@lru_cache(maxsize=20_000)
+def _spots_in(text: str) -> frozenset[str]:
+    return frozenset(_spot_pattern().findall(text))
+
+
+def _spots(signal: Signal, sketch: MatterSketch) -> dict[str, float]:
+    """Whether message and matter speak of the same gates, garages, shops …, or only of different ones."""
+    mine = _spots_in(signal.text)
+    theirs = frozenset().union(*(_spots_in(t) for t in sketch.texts))
+    alike = any(a in b or b in a for a in mine for b in theirs)
+    return {"spots_agree": float(alike), "spots_differ": float(bool(mine) and bool(theirs) and not alike)}
+
+
+def _is_exact(place: Place) -> bool:
+    return any((place.building, place.unit, place.room, place.road, place.spot))
 
 
 def agreement(a: Place, b: Place) -> float:

@@ -12,14 +12,16 @@ RULES_PATH = Path(__file__).with_name("match.yaml")
 
 # What may speak for a message belonging to a matter; nlp.evidence says what each means.
 EVIDENCE = (
-    "bias", "category", "family", "domain", "off_category", "words", "meaning", "place_agrees", "place_silent", "place_differs",
-    "home_agrees", "home_differs", "soon", "recent", "latest", "near", "own", "own_latest", "own_near", "quoted", "answered",
-    "points_back_latest", "short_latest", "points_back", "short", "repairs", "media",
+    "bias", "category", "family", "domain", "off_category", "words", "shared", "only", "meaning",
+    "place_agrees", "place_silent", "place_differs", "place_new", "spots_agree",
+    "spots_differ", "home_agrees", "home_differs", "soon", "recent", "latest", "near", "crowd",
+    "own", "own_latest", "own_near", "quoted", "answered", "points_back_latest", "short_latest", "points_back", "short", "turns", "alone",
+    "repairs", "media",
 )  # fmt: skip
 
 
 class Thresholds(BaseModel):
-    """Probabilities: join unasked, suggest to a person, (settled matters) open a new one that names the old, attach a follow-up."""
+    """Probabilities: join unasked, suggest to a person, open a new one that names the settled old one, attach a follow-up."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,7 +54,8 @@ class MatchRules(BaseModel):
     wide: frozenset[str]
     points_back: tuple[str, ...]
     repairs: tuple[str, ...]
-    stop_chars: str
+    turns: tuple[str, ...]
+    alone: tuple[str, ...]
     reasons: dict[str, str]
 
     def window_h(self, category: str | None) -> float:
