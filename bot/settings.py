@@ -27,6 +27,7 @@ class BotSettings(BaseSettings):
 
     web_host: str = "127.0.0.1"
     web_port: int = 8701
+    console_url: str = ""
 
     telegram_token: SecretStr = SecretStr("")
     telegram_base_url: str = ""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
-from nlp.privacy import mask
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from bot.channels.contract import ChatMessage, Fetch, Speech
 from intake_api.contracts import Event, shard_of
+from nlp.privacy import mask
 
 GROUP = "assistant"
 POISON = "poison"
@@ -83,7 +83,7 @@ class Streams:
         entries: list[Entry] = []
         for stream in self.of(shard):
             rows = await self.redis.xpending_range(stream, GROUP, "-", "+", 10_000)
-            counts = {row["message_id"]: int(row["times_delivered"]) for row in rows}
+            counts = {str(row["message_id"]): int(row["times_delivered"]) for row in rows}
             if counts:
                 entries += await self._read({stream: "0"}, shard, count=len(counts), block_ms=None, counts=counts)
         return sorted(entries, key=lambda e: tuple(int(part) for part in e.id.split("-")))
@@ -97,7 +97,7 @@ class Streams:
         self, wanted: dict[str, str], shard: int | None, *, count: int, block_ms: int | None, counts: dict[str, int]
     ) -> list[Entry]:
         answer = await self.redis.xreadgroup(GROUP, "holder", cast(dict[Any, Any], wanted), count=count, block=block_ms)
-        rows = answer.items() if isinstance(answer, dict) else answer or []
+        rows = cast(list[tuple[str, Any]], list(answer.items()) if isinstance(answer, dict) else answer or [])
         entries: list[Entry] = []
         for stream, found in rows:
             # RESP3 nests the entries of a stream once more
@@ -116,8 +116,8 @@ class Streams:
         """Move a poisonous entry to the poison stream with its error; the payload is kept masked for the console, and whole
         under `poison-raw:<id>` for a week so that it can be put back."""
         fields = {"stream": entry.stream, "entry": entry.id, "error": error[:500], "payload": mask(entry.raw[:4000]).text}
-        poison_id = await self.redis.xadd(POISON, cast(dict[Any, Any], fields), maxlen=POISON_KEPT, approximate=True)
-        await self.redis.set(f"poison-raw:{poison_id}", entry.raw, ex=REMEMBER_S)
+        poison_id = str(await self.redis.xadd(POISON, cast(dict[Any, Any], fields), maxlen=POISON_KEPT, approximate=True))
+        await self.redis.set("poison-raw:" + poison_id, entry.raw, ex=REMEMBER_S)
         await self.done(entry)
 
 

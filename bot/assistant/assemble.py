@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.assistant.turn import Turn
-from nlp.place import home_from_name
+from nlp.home import home_from_name
 from nlp.schema import Earlier, MatterSketch, Place, Utterance
 
 # how far back the talk is looked at; the evaluation of nlp/match.yaml used the same
@@ -38,9 +38,7 @@ def _quoted(turn: Turn) -> Earlier | None:
         matter = memory.matters.get(message.card_id.partition(":")[2])
         if matter:
             text = matter.texts[0] if matter.texts else ""
-            return Earlier(
-                message.reply_to, "assistant", "community", matter.last_at, text, "reply", (matter.id,), None, matter.category
-            )
+            return Earlier(message.reply_to, "assistant", "community", matter.last_at, text, "reply", (matter.id,), None, matter.category)
     if not message.reply_to:
         return None
     known = next((e for e in memory.recent if e.message_id == message.reply_to), None)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from intake_api.client import IntakeError
-
 from bot.assistant.turn import Turn
 from bot.cards.phrases import state_name
 from bot.wording import choose, options, say
+from intake_api.client import IntakeError
 from intake_api.contracts import BindIn, LinkIn
 
 SHOWN = 5
@@ -71,9 +70,7 @@ async def _start(turn: Turn, token: str) -> str:
         turn.memory.home_chat = token[1:]
         return say("help/start")
     try:
-        person = await turn.ports.intake.link_staff(
-            LinkIn(token=token[:200], channel=turn.message.channel, handle=turn.message.sender.id)
-        )
+        person = await turn.ports.intake.link_staff(LinkIn(token=token[:200], channel=turn.message.channel, handle=turn.message.sender.id))
     except IntakeError as error:
         if error.retryable:
             raise

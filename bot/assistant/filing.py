@@ -1,4 +1,4 @@
-"""From an understood report to a ticket: joined to an open matter or opened, acknowledged by one card, asked once for its place."""
+"""From an understood report to a ticket: joined or opened, acknowledged by one card, asked once for its place."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def file_report(turn: Turn, utterance: Utterance, u: Understanding) -> Non
     for earlier in taken:
         place = merge_places(place, _place_in(turn, earlier.text))
     text = "，".join([e.text for e in taken if e.text] + [u.masked.text])
-    tellings = [Telling(text, _settled_category(u), place, u.emergency)]
+    tellings = [Telling(text, u.category, place, u.emergency)]
     tellings += [Telling(clause, ranked, _place_in(turn, clause), None, n) for n, (ranked, clause) in enumerate(u.also, 1)]
     for telling in tellings:
         await _file(turn, utterance, u, telling, taken if telling.part == 0 else ())
@@ -57,14 +57,6 @@ def _fragments(turn: Turn, utterance: Utterance) -> tuple[Earlier, ...]:
 def _place_in(turn: Turn, text: str) -> Place:
     found = turn.ports.understander.places(text, turn.gazetteer, home_of(turn))
     return found[0] if found else Place()
-
-
-def _settled_category(u: Understanding) -> RankedCategory:
-    """An emergency names its matter; what the classifier thought stays behind it."""
-    if u.emergency is None or u.category.best == u.emergency.matter:
-        return u.category
-    rest = tuple((m, p) for m, p in u.category.top if m != u.emergency.matter)
-    return RankedCategory(((u.emergency.matter, max(0.9, u.category.confidence)), *rest)[:5], True)
 
 
 async def _file(turn: Turn, utterance: Utterance, u: Understanding, telling: Telling, taken: tuple[Earlier, ...]) -> None:

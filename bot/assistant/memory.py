@@ -114,9 +114,7 @@ class ChatMemory(BaseModel):
         self.matters = live
         self.awaited = [a for a in self.awaited if now - a.since < timedelta(hours=24)]
         self.answered = {q: at for q, at in self.answered.items() if now - at < timedelta(hours=24)}
-        self.floods = {
-            s: ats for s, times in self.floods.items() if (ats := [t for t in times if now - t < timedelta(minutes=1)])
-        }
+        self.floods = {s: ats for s, times in self.floods.items() if (ats := [t for t in times if now - t < timedelta(minutes=1)])}
 
     def matter_of_message(self, message_id: str) -> OpenMatter | None:
         return next((m for m in self.matters.values() if message_id in m.message_ids), None)

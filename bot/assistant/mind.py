@@ -1,4 +1,4 @@
-"""The mind of one installation: hears a message, learns an event, wakes for what is due. The same code in production and replay."""
+"""Hears a message, learns an event, wakes for what is due: the same code in production and in replay."""
 
 from __future__ import annotations
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from intake_api.client import IntakeError
-
 from bot.assistant.memory import Awaited
 from bot.assistant.progress import draw_worker_card, remember_ticket
 from bot.assistant.turn import Turn
 from bot.cards import actions, worker_card
 from bot.cards.phrases import filled, state_name
 from bot.wording import choose, say
+from intake_api.client import IntakeError
 from intake_api.contracts import (
     Act,
     Confirm,
@@ -56,11 +55,7 @@ async def _refused(turn: Turn, action: actions.Action, error: IntakeError) -> No
     if error.status == 404:
         return
     ticket = await turn.ports.intake.ticket(action.ticket)
-    hint = (
-        say("prompt/gone", state=state_name(ticket.state))
-        if error.code == "no_such_move"
-        else say("prompt/refused", why=error.detail)
-    )
+    hint = say("prompt/gone", state=state_name(ticket.state)) if error.code == "no_such_move" else say("prompt/refused", why=error.detail)
     await draw_worker_card(turn, ticket, key=f"press:{turn.message.key}", hint=hint, menu=worker_card.buttons(ticket))
 
 
@@ -109,9 +104,7 @@ async def _finish(turn: Turn, action: actions.Action) -> None:
 async def _await_words(turn: Turn, action: actions.Action, what: str, hint: str) -> None:
     """The worker's next message is the place, or the result. A newer wish replaces the older one."""
     turn.memory.awaited = [a for a in turn.memory.awaited if a.person != turn.person]
-    awaited = Awaited.model_validate(
-        {"what": what, "ticket": action.ticket, "person": turn.person, "since": turn.now, "asked": True}
-    )
+    awaited = Awaited.model_validate({"what": what, "ticket": action.ticket, "person": turn.person, "since": turn.now, "asked": True})
     turn.memory.awaited.append(awaited)
     ticket = await turn.ports.intake.ticket(action.ticket)
     await draw_worker_card(turn, ticket, key=f"press:{turn.message.key}", hint=say(hint), menu=())
@@ -129,9 +122,7 @@ async def _show(turn: Turn, action: actions.Action) -> None:
 
 async def _me_too(turn: Turn, action: actions.Action) -> None:
     """One tap joins (DD3). The card shows the new count through the API's event; a second tap of the same person changes nothing."""
-    supplement = SupplementIn(
-        external_id=f"metoo:{turn.person}:{action.ticket}", kind="join", at=turn.message.at, reporter=turn.reporter()
-    )
+    supplement = SupplementIn(external_id=f"metoo:{turn.person}:{action.ticket}", kind="join", at=turn.message.at, reporter=turn.reporter())
     ticket = await turn.ports.intake.add_supplement(action.ticket, supplement)
     known = remember_ticket(turn, ticket)
     if turn.person not in known.senders:
@@ -142,9 +133,7 @@ async def _rate(turn: Turn, action: actions.Action) -> None:
     solved = action.argument == "1"
     ticket = await _act(turn, action.ticket, Rate(act="rate", solved=solved, satisfied=solved))
     words = filled("callback/thanks" if solved else "callback/reopened", ticket, turn.ports.zone)
-    await turn.say(
-        words, key=f"rated:{ticket.id}:{ticket.version}", card_id=f"r:{ticket.id}", version=ticket.version, reply=False
-    )
+    await turn.say(words, key=f"rated:{ticket.id}:{ticket.version}", card_id=f"r:{ticket.id}", version=ticket.version, reply=False)
 
 
 _HANDLERS: dict[str, Handler] = {

@@ -17,9 +17,7 @@ STEPS = 1000
 
 def place_of(ticket: TicketView) -> Place:
     p = ticket.place
-    return Place(
-        estate=p.estate, building=p.building, unit=p.unit, floor=p.floor, room=p.room, road=p.road, spot=p.spot, text=p.text
-    )
+    return Place(estate=p.estate, building=p.building, unit=p.unit, floor=p.floor, room=p.room, road=p.road, spot=p.spot, text=p.text)
 
 
 def remember_ticket(turn: Turn, ticket: TicketView) -> OpenMatter:
@@ -49,9 +47,7 @@ async def learn(turn: Turn, event: Event) -> None:
     if event.type == "ticket.callback":
         await _ask_back(turn, event)
     elif event.type == "ticket.asked":
-        await turn.say(
-            filled("state/need_info", ticket, turn.ports.zone), key=f"ev:{event.id}", reply=False, urgent=not turn.in_group
-        )
+        await turn.say(filled("state/need_info", ticket, turn.ports.zone), key=f"ev:{event.id}", reply=False, urgent=not turn.in_group)
     elif event.type == "ticket.closed":
         await turn.say(filled("callback/thanks", ticket, turn.ports.zone), key=f"ev:{event.id}", reply=False)
     elif event.type == "incident.announced":
@@ -65,9 +61,7 @@ async def _ask_back(turn: Turn, event: Event) -> None:
     known = turn.memory.matters.get(event.ticket.id)
     if known:
         await edit_group_card(turn, event.ticket, known, key=f"ev:{event.id}:card")
-    await turn.say(
-        words, key=f"ev:{event.id}", buttons=buttons, card_id=f"r:{event.ticket.id}", version=event.ticket.version, reply=False
-    )
+    await turn.say(words, key=f"ev:{event.id}", buttons=buttons, card_id=f"r:{event.ticket.id}", version=event.ticket.version, reply=False)
 
 
 async def edit_group_card(turn: Turn, ticket: TicketView, known: OpenMatter, *, key: str) -> None:
@@ -88,9 +82,7 @@ async def edit_group_card(turn: Turn, ticket: TicketView, known: OpenMatter, *, 
     )
 
 
-async def draw_worker_card(
-    turn: Turn, ticket: TicketView, *, key: str, menu: worker_card.Rows | None = None, hint: str = ""
-) -> None:
+async def draw_worker_card(turn: Turn, ticket: TicketView, *, key: str, menu: worker_card.Rows | None = None, hint: str = "") -> None:
     """Draw or redraw the worker's card; `menu` in place of its buttons, `hint` under its text."""
     step = 0
     if menu is not None or hint:

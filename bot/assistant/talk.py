@@ -6,7 +6,6 @@ import hashlib
 from datetime import timedelta
 
 import structlog
-from intake_api.client import IntakeError
 
 from bot.assistant.assemble import household_of, sketches_of, utterance_of
 from bot.assistant.filing import Telling, acknowledge, fetch_media, file_report, judgement, kind_of_ticket, place_in
@@ -14,6 +13,7 @@ from bot.assistant.memory import Awaited, OpenMatter
 from bot.assistant.progress import draw_worker_card, edit_group_card, progress_words, remember_ticket
 from bot.assistant.turn import Turn
 from bot.wording import say
+from intake_api.client import IntakeError
 from intake_api.contracts import Act, CorrectPlace, Finish, GiveInfo, PlaceIn, ReportIn, SupplementIn
 from nlp.schema import Earlier, Understanding, Utterance
 from nlp.settled import says_settled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import cast
 
 from redis.asyncio import Redis
 
@@ -31,6 +32,6 @@ class Timers:
 
     async def due(self) -> list[tuple[str, str]]:
         """(channel, chat id) of the chats that are due now, the longest overdue first."""
-        rows = await self._redis.zrangebyscore(DUE, 0, self._clock().timestamp(), start=0, num=AT_ONCE)
+        rows = cast(list[str], await self._redis.zrangebyscore(DUE, 0, self._clock().timestamp(), start=0, num=AT_ONCE))
         self._known.update(rows)
         return [(channel, chat_id) for channel, _, chat_id in (row.partition("\n") for row in rows)]

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
-from nlp.pipeline import Understander
 
 from bot.assistant.memory import ChatMemory, Memory, Timer
 from bot.assistant.ports import Intake, PolicyDesk, Voice
 from bot.channels.contract import Button, ChatMessage, Speech
 from intake_api.contracts import ChatView, ReporterIn
+from nlp.pipeline import Understander
 from nlp.schema import STAFF_ROLES, Estate, Gazetteer, Kind, Role, Understanding
 from nlp.taxonomy import Taxonomy
 
@@ -84,9 +84,7 @@ class Turn:
 
     def reporter(self, household: str = "") -> ReporterIn:
         sender = self.message.sender
-        return ReporterIn(
-            channel=self.message.channel, handle=sender.id, name=sender.name[:200], role=self.role, household=household[:100]
-        )
+        return ReporterIn(channel=self.message.channel, handle=sender.id, name=sender.name[:200], role=self.role, household=household[:100])
 
     async def say(
         self,

@@ -85,7 +85,7 @@ def reject_menu(ticket: TicketView) -> Rows:
 def category_menu(ticket: TicketView, taxonomy: Taxonomy) -> Rows:
     """First level: what the model thinks likely (one more tap and it is done), then the domains."""
     likely = [m for m, _ in ticket.judgement.top if m != ticket.category and taxonomy.matter(m)][:_SUGGESTED]
-    rows = [(Button(label=taxonomy.name_of(m), action=write("cat", ticket.id, m)),) for m in likely]
+    rows: list[tuple[Button, ...]] = [(Button(label=taxonomy.name_of(m), action=write("cat", ticket.id, m)),) for m in likely]
     domains = [Button(label=f"{name} ›", action=write("cat", ticket.id, d)) for d, name in taxonomy.domains.items()]
     rows += [tuple(domains[i : i + 2]) for i in range(0, len(domains), 2)]
     return (*rows, _back(ticket))

@@ -1,0 +1,67 @@
+"""The assistant as a process: its ports wired to Redis, the intake API and the shipped models."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import structlog
+from redis.asyncio import Redis
+
+from bot.assistant.leases import Leases
+from bot.assistant.memory import RedisMemory
+from bot.assistant.mind import Mind
+from bot.assistant.policy import LivePolicy, encoder_in
+from bot.assistant.timers import Timers
+from bot.assistant.turn import Ports
+from bot.assistant.worker import Worker
+from bot.settings import BotSettings
+from bot.streams import Streams
+from bot.telemetry import serve_metrics
+from intake_api.client import IntakeClient
+from nlp.pipeline import load_understander
+from nlp.taxonomy import load_taxonomy
+
+log = structlog.get_logger()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def private_link(settings: BotSettings) -> Callable[[str, str], str]:
+    """A link into a private chat with the bot that remembers the group; "" where the channel has none."""
+    name = settings.telegram_name.lstrip("@")
+    return lambda channel, chat_id: f"https://t.me/{name}?start=g{chat_id}" if channel == "telegram" and name else ""
+
+
+async def run_assistant(settings: BotSettings, on_stop: Callable[[Callable[[], object]], None]) -> None:
+    """Until stopped. Starts without the API and without models: it waits for the one and does with rules without the others."""
+    serve_metrics(settings.metrics_port)
+    redis = Redis.from_url(settings.redis_url, decode_responses=True)
+    intake = IntakeClient(settings.api_url, settings.api_token.get_secret_value())
+    understander = load_understander(settings.models_dir)
+    policy = LivePolicy(intake, lambda: encoder_in(settings.models_dir, settings.encoder))
+    streams = Streams(redis, settings.shards)
+    ports = Ports(
+        understander=understander, taxonomy=load_taxonomy(), memory=RedisMemory(redis), intake=intake, voice=streams, policy=policy,
+        clock=now, zone=ZoneInfo(settings.timezone), private_link=private_link(settings),
+    )  # fmt: skip
+    name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
+    worker = Worker(redis, streams, Mind(ports), Timers(redis, now), Leases(redis, name, settings.shards))
+    on_stop(worker.stop)
+    refresher = asyncio.create_task(policy.keep_fresh())
+    log.info("assistant.started", worker=name)
+    try:
+        await worker.run()
+    finally:
+        refresher.cancel()
+        await asyncio.gather(refresher, return_exceptions=True)
+        await intake.close()
+        await redis.aclose()
+        log.info("assistant.stopped", worker=name)

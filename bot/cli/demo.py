@@ -1,0 +1,93 @@
+"""`minhu demo`: the whole product on this machine with a sample grid; `minhu serve all`: the same without the sample."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import secrets
+from pathlib import Path
+
+from bot.embedded import EmbeddedRedis
+from bot.errors import UsageError
+from bot.settings import BotSettings
+from bot.supervisor import Child, Supervisor, check_port, claim_folder
+from intake_api.settings import Settings, read_or_create_secret
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Starts everything on this machine with a sample grid and prints the addresses. Ctrl-C stops it."
+
+
+def run(options: argparse.Namespace) -> int:
+    return serve_all(sample=True)
+
+
+def serve_all(*, sample: bool) -> int:
+    """Raises UsageError for what a person can mend: a taken port, a full disk, a locked folder."""
+    bot, api = BotSettings(), Settings()
+    folder = bot.data_dir.absolute()
+    lock = claim_folder(folder)
+    try:
+        ports = [(api.api_host, api.api_port, "MINHU_API_PORT"), (bot.web_host, bot.web_port, "MINHU_WEB_PORT")]
+        for host, port, setting in ports:
+            check_port(host, port, setting)
+        redis = EmbeddedRedis(folder / "redis") if "redis_url" not in bot.model_fields_set else None
+        environment = _environment(folder, bot, api, redis)
+        accounts = _prepare(folder, api, environment) if sample else ""
+        children = [Child(role, ["serve", role]) for role in ("api", "jobs", "assistant")]
+        children.append(Child("web", ["serve", "channel", "--channel", "web"]))
+        if bot.telegram_token.get_secret_value():
+            children.append(Child("telegram", ["serve", "channel", "--channel", "telegram"]))
+        supervisor = Supervisor(folder, children, environment, redis)
+        print("starting …", flush=True)
+        return asyncio.run(supervisor.run(lambda: print(_addresses(bot, api, folder, accounts), flush=True), [(h, p) for h, p, _ in ports]))
+    finally:
+        lock.close()
+
+
+def _environment(folder: Path, bot: BotSettings, api: Settings, redis: EmbeddedRedis | None) -> dict[str, str]:
+    """What the children need to find each other; the service token is made once and kept in the folder."""
+    try:
+        token = api.api_token.get_secret_value() or read_or_create_secret(folder / "api.token")
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written ({error.strerror}); set MINHU_DATA_DIR to a folder of yours") from error
+    environment = {
+        "MINHU_DATA_DIR": str(folder),
+        "MINHU_API_TOKEN": token,
+        "MINHU_API_URL": f"http://{api.api_host}:{api.api_port}",
+        "MINHU_CONSOLE_URL": f"http://{api.api_host}:{api.api_port}/console",
+    }
+    if redis:
+        environment["MINHU_REDIS_URL"] = redis.url
+    return environment
+
+
+def _prepare(folder: Path, api: Settings, environment: dict[str, str]) -> str:
+    """Bring the database up to date, seed the sample grid once, and give the demo's sign-in words."""
+    from intake_api.migrations import upgrade
+    from intake_api.sample import seed
+
+    password = _password(folder)
+    settings = Settings(data_dir=folder, database_url=api.database_url)
+    upgrade(settings.database())
+    return asyncio.run(seed(settings, password))
+
+
+def _password(folder: Path) -> str:
+    kept = folder / "demo.password"
+    if not kept.exists():
+        kept.touch(mode=0o600)
+        kept.write_text(secrets.token_hex(4))
+    return kept.read_text().strip()
+
+
+def _addresses(bot: BotSettings, api: Settings, folder: Path, accounts: str) -> str:
+    lines = [
+        "",
+        f"  群聊 web chat   http://{bot.web_host}:{bot.web_port}/chat",
+        f"  后台 console    http://{api.api_host}:{api.api_port}/console",
+    ]
+    if accounts:
+        lines.append(f"  登录 sign in    {accounts}")
+    lines += [f"  数据 data       {folder}", "", "Ctrl-C stops everything; the next start goes on from here.", ""]
+    return "\n".join(lines)
