@@ -8,12 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-import rjieba
 import yaml
 from pypinyin import Style, lazy_pinyin
 from rapidfuzz.distance import Hamming
 
 from nlp.schema import Gazetteer
+from nlp.segment import is_word
 from nlp.text import normalise
 
 PLACE_WORDS_PATH = Path(__file__).with_name("lexicon") / "place.yaml"
@@ -119,8 +119,7 @@ def _in_context(text: str, start: int, end: int) -> bool:
     words, after = place_words(), text[end : end + 4]
     return (
         after[:1].isdigit()
-        or after[:1] in "一二三四五六七八九十东西南北ABCDabcd-"
-        and bool(after)
+        or after.startswith(tuple("一二三四五六七八九十东西南北ABCDabcd-"))
         or any(after.startswith(word) for word in words["after_estate"])
         or any(text.endswith(word, 0, start) for word in words["before_estate"])
     )
@@ -179,17 +178,8 @@ def _short_forms(gazetteer: Gazetteer) -> Iterator[_Form]:
         name = next(iter(names))
         is_end = normalise(name).text.endswith(short)
         elsewhere = any(short in other and not (is_end and other.startswith(short)) for other in other_names)
-        weak = short in common or (len(short) == 2 and (elsewhere or rjieba_knows(short)))
+        weak = short in common or (len(short) == 2 and (elsewhere or is_word(short)))
         yield _Form(short, "estate", name, needs_context=weak, certain=False)
-
-
-def rjieba_knows(word: str) -> bool:
-    return bool(_dictionary().has_word(word))
-
-
-@lru_cache(maxsize=1)
-def _dictionary() -> rjieba.Jieba:
-    return rjieba.Jieba()
 
 
 def _cuts(name: str) -> Iterator[str]:

@@ -77,6 +77,12 @@ def tag(text: str) -> list[tuple[str, str]]:
     return [(pair.word, pair.flag) for pair in _python().cut(text)] if text else []
 
 
+def is_word(text: str) -> bool:
+    """Whether the dictionaries hold `text` as one word."""
+    with _rust_lock:
+        return bool(_rust().has_word(text))
+
+
 def warm(texts: Sequence[str] = ("",)) -> None:
     """Loads both dictionaries (0.7 s) before the first message does."""
     for text in texts:

@@ -85,7 +85,7 @@ def default_spelling() -> Spelling:
 def spelling_words() -> dict[str, str]:
     sections: dict[str, dict[str, str]] = yaml.safe_load(SPELLING_PATH.read_text(encoding="utf8"))
     # folded, because the lexicon is read after simplification (嗰 has become another code point by then)
-    return {_fold(str(wrong)).text: str(right) for words in sections.values() for wrong, right in words.items()}
+    return {fold(str(wrong)).text: str(right) for words in sections.values() for wrong, right in words.items()}
 
 
 @lru_cache(maxsize=1)
@@ -96,7 +96,7 @@ def _converter() -> OpenCC:
 @lru_cache(maxsize=65536)
 def _simplified(char: str) -> str:
     # character by character keeps the offsets exact; phrases that differ (乾隆) do not matter in a grid group
-    return str(_converter().convert(char)) if "\u2e80" <= char else char
+    return str(_converter().convert(char)) if char >= "\u2e80" else char
 
 
 @lru_cache(maxsize=65536)
@@ -128,7 +128,8 @@ def _clusters(text: str) -> Iterable[tuple[int, int]]:
             start = at
 
 
-def _fold(text: str) -> Normalised:
+def fold(text: str) -> Normalised:
+    """`normalise` without the lexicon: for numbers and names, where a respelt word would point at the wrong characters."""
     pieces: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -170,7 +171,7 @@ def normalise(text: str, spelling: Spelling | None = None) -> Normalised:
     if _PLAIN.match(text):
         return Normalised(text, text, tuple(range(len(text))), tuple(range(1, len(text) + 1)))
     words = spelling or default_spelling()
-    result = _fold(text)
+    result = fold(text)
     for _ in range(_MAX_ROUNDS):
         respelt = _respell(result, words)
         if respelt is result:
