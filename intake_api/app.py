@@ -17,12 +17,15 @@ from intake_api.catalogue.api import router as catalogue_router
 from intake_api.catalogue.service import ensure_default
 from intake_api.db import Database
 from intake_api.grids.api import router as grids_router
+from intake_api.media.api import router as media_router
 from intake_api.people.api import router as people_router
 from intake_api.people.service import first_administrator
 from intake_api.security import Sealer, token_digest
 from intake_api.settings import Settings
+from intake_api.vault import Vault
+from intake_api.webhooks.api import router as webhooks_router
 
-ROUTERS: tuple[APIRouter, ...] = (health.router, catalogue_router, grids_router, people_router)
+ROUTERS: tuple[APIRouter, ...] = (health.router, catalogue_router, grids_router, people_router, media_router, webhooks_router)
 log = structlog.get_logger()
 
 
@@ -44,6 +47,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> 
     )
     app.state.settings = settings
     app.state.now = now
+    app.state.vault = Vault(settings.secret())
     app.state.sealer = Sealer(settings.secret(), settings.session_hours)
     token = settings.api_token.get_secret_value()
     app.state.own_token_digest = token_digest(token) if token else ""

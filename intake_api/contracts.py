@@ -586,6 +586,10 @@ class MediaView(Wire):
     public: bool = False
 
 
+class MediaChange(Wire):
+    public: StrictBool
+
+
 class Forgotten(Wire):
     """How many reports of this person were made anonymous, and of how many tickets."""
 

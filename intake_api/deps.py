@@ -17,6 +17,7 @@ from intake_api.people.tables import Account
 from intake_api.problems import ProblemError, forbidden
 from intake_api.security import CSRF_FIELD, CSRF_HEADER, SESSION_COOKIE, Area, Principal, Scope, Sealer, same, token_digest
 from intake_api.settings import Settings
+from intake_api.vault import Vault
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="serviceToken", description="A service's token.")
 _cookie = APIKeyCookie(
@@ -57,10 +58,16 @@ async def session_of(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
+def vault_of(request: Request) -> Vault:
+    found: Vault = request.app.state.vault
+    return found
+
+
 Session = Annotated[AsyncSession, Depends(session_of, scope="function")]
 Db = Annotated[Database, Depends(database_of)]
 Now = Annotated[datetime, Depends(now_of)]
 Config = Annotated[Settings, Depends(settings_of)]
+Safe = Annotated[Vault, Depends(vault_of)]
 Seal = Annotated[Sealer, Depends(sealer_of)]
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 Cookie = Annotated[str | None, Security(_cookie)]
@@ -146,5 +153,6 @@ def allow(*scopes: Scope, people: Literal["none", "administrators", "all"] = "al
 Assistant = Annotated[Principal, Depends(allow("assistant", people="none"))]
 Channel = Annotated[Principal, Depends(allow("assistant", "channel"))]
 Reader = Annotated[Principal, Depends(allow("assistant", "channel", "reader"))]
+Person = Annotated[Principal, Depends(allow(people="all"))]
 Administrator = Annotated[Principal, Depends(allow(people="administrators"))]
 AssistantOrAdministrator = Annotated[Principal, Depends(allow("assistant", people="administrators"))]

@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     administrator_password: SecretStr = SecretStr("")
     shards: int = Field(default=16, ge=1, le=4096)
     timezone: str = "Asia/Shanghai"
+    number_prefix: str = Field(default="CH", pattern=r"^[A-Za-z0-9]{1,20}$")
 
     confirm_minutes: int = Field(default=15, ge=1, le=7 * 24 * 60)
     callback_days: int = Field(default=14, ge=1, le=365)
