@@ -53,9 +53,7 @@ class OnnxEncoder:
         try:
             config = json.loads((folder / "config.json").read_text(encoding="utf8"))
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            self._session = onnxruntime.InferenceSession(
-                str(folder / "encoder.onnx"), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = onnxruntime.InferenceSession(str(folder / "encoder.onnx"), options, providers=["CPUExecutionProvider"])
             self._name, self._dimensions = str(config["name"]), int(config["dimensions"])
             self._prefix: dict[str, str] = dict(config["prefix"])
             self._tokenizer.enable_truncation(int(config["max_pieces"]))

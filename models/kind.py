@@ -1,0 +1,123 @@
+"""The seven kinds: words, role and what was said before, learned from whole conversations with the mistakes the model itself makes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+from zlib import crc32
+
+import numpy as np
+from sklearn.metrics import f1_score
+
+from models.calibrate import temperature
+from models.corpora import labelled_messages, labelled_real, small_talk, transcripts
+from models.fit import Fitted, Recipe, fit
+from models.utterances import spoken
+from nlp.gate import choose_kind, describe, kind_scores, plain_to_see
+from nlp.grams import Field
+from nlp.linear import LinearModel
+from nlp.schema import KINDS, Kind, Utterance
+from nlp.text import normalise
+
+NAME = "kind_v1"
+FOLDS = 4
+RECIPE = Recipe(
+    {"text": Field((1, 4), 2), "quoted": Field((1, 2), 1, 0.3), "own": Field((1, 3), 1, 0.3)},
+    flag_weight=0.25,
+    c_logistic=10.0,
+)
+# Single messages have no conversation of their own; they are lent one and count less than a message that has.
+COMPOSED_WEIGHT, REAL_WEIGHT, TALK_WEIGHT = 0.5, 0.25, 0.25
+TALK_ROWS = 1500
+_KIND_OF: Mapping[str, Kind] = {"report": "report", "question": "question", "suggestion_or_praise": "report", "chat": "chat"}
+
+Transcript = Mapping[str, Any]
+Believed = Mapping[str, Mapping[str, Kind]]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    utterance: Utterance
+    kind: Kind
+    weight: float
+
+
+def conversation_examples(conversations: Sequence[Transcript], believed: Believed | None = None) -> list[Example]:
+    """`believed` (transcript → message → kind): what a model took the earlier messages for."""
+    found = []
+    for transcript in conversations:
+        kinds = believed.get(transcript["id"]) if believed else None
+        found += [Example(s.utterance, s.kind, 1.0) for s in spoken(transcript, kinds)]
+    return found
+
+
+def single_examples(data: Path, conversations: Sequence[Transcript]) -> list[Example]:
+    """Composed and real single messages, and half of the text messages as small talk; the other half and all short dialogues
+    stay unseen. Each is put into a moment of some conversation, else the lack of one would give its kind away."""
+    lender = random.Random(7)
+    moments = [s.utterance for t in conversations for s in spoken(t) if s.utterance.role == "resident" and s.utterance.text]
+    singles = [(m.text, _KIND_OF[m.kind], COMPOSED_WEIGHT) for m in labelled_messages(data)]
+    singles += [(m.text, _KIND_OF[m.kind], REAL_WEIGHT) for m in labelled_real(data)]
+    talk = [text for source, text in small_talk(data) if source == "sms" and is_training_talk(text)]
+    singles += [(text, "chat", TALK_WEIGHT) for text in lender.sample(talk, min(TALK_ROWS, len(talk)))]
+    return [
+        Example(replace(lender.choice(moments), text=text, quoted=None, media=None, sender="lent"), kind, weight)
+        for text, kind, weight in singles
+    ]
+
+
+def is_training_talk(text: str) -> bool:
+    return crc32(text.encode()) % 2 == 0
+
+
+def fit_kind(examples: Sequence[Example], name: str = NAME) -> Fitted:
+    """Messages that are plain to see stay out: the model never meets them."""
+    taught = [(e, normalise(e.utterance.text).text) for e in examples]
+    taught = [(e, text) for e, text in taught if plain_to_see(e.utterance, text) is None]
+    descriptions = [describe(e.utterance, text) for e, text in taught]
+    return fit(name, descriptions, [e.kind for e, _ in taught], RECIPE, [e.weight for e, _ in taught])
+
+
+def train_kind(data: Path, names: Sequence[str] = ("train_a", "train_b"), progress: Callable[[str], None] = print) -> Fitted:
+    """Round one learns with the true kinds of earlier messages; its out-of-fold answers are the context of round two."""
+    conversations = [t for name in names for t in transcripts(data, name)]
+    singles = single_examples(data, conversations)
+    believed: dict[str, dict[str, Kind]] = {}
+    logits, right = [], []
+    for fold in range(FOLDS):
+        taught = [t for i, t in enumerate(conversations) if i % FOLDS != fold]
+        model = fit_kind([*conversation_examples(taught), *singles]).runtime()
+        for transcript in conversations[fold::FOLDS]:
+            heard: dict[str, Kind] = {}
+            believed[transcript["id"]] = heard
+            for s in spoken(transcript, heard):
+                heard[s.message] = choose_kind(kind_scores(s.utterance, model), {})
+                logits.append(model.logits(describe(s.utterance, normalise(s.utterance.text).text)))
+                right.append([label == s.kind for label in model.labels])
+        progress(f"kind: fold {fold + 1} of {FOLDS}")
+    both = [*conversation_examples(conversations), *conversation_examples(conversations, believed)]
+    fitted = fit_kind([*(replace(e, weight=e.weight / 2) for e in both), *(replace(e, weight=e.weight / 2) for e in singles)])
+    fitted.config["temperature"] = temperature(np.array(logits), np.array(right))
+    fitted.config["thresholds"] = {}
+    return fitted
+
+
+def predict(conversations: Sequence[Transcript], model: LinearModel | None, thresholds: Mapping[str, float]) -> list[tuple[Kind, Kind]]:
+    """(true, answered) for every message, the model's own answers being the context."""
+    pairs = []
+    for transcript in conversations:
+        heard: dict[str, Kind] = {}
+        for s in spoken(transcript, heard):
+            heard[s.message] = choose_kind(kind_scores(s.utterance, model), thresholds)
+            pairs.append((s.kind, heard[s.message]))
+    return pairs
+
+
+def scores(pairs: Sequence[tuple[Kind, Kind]]) -> dict[str, float]:
+    true, answered = zip(*pairs, strict=True)
+    each = cast("list[float]", f1_score(true, answered, labels=list(KINDS), average=None, zero_division=0).tolist())
+    right = sum(t == a for t, a in pairs) / len(pairs)
+    return {"n": len(pairs), "macro_f1": sum(each) / len(each), "accuracy": right} | dict(zip(KINDS, each, strict=True))

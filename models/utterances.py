@@ -1,0 +1,47 @@
+"""Transcripts as utterances with their context, for training and measuring the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from nlp.schema import Earlier, Kind, Utterance
+
+PREVIOUS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """One message of a transcript: where it stands, what was heard, what its author says it is."""
+
+    transcript: str
+    message: str
+    utterance: Utterance
+    kind: Kind
+
+
+def spoken(transcript: Mapping[str, Any], kinds: Mapping[str, Kind] | None = None) -> Iterator[Spoken]:
+    """Every message in order. `kinds` (message id → kind) stands for the gold kinds of earlier messages where given, so that
+    a model is trained on the mistakes it will meet."""
+    roles = {m["id"]: m["role"] for m in transcript["members"]}
+    said: dict[str, Earlier] = {}
+    for message in transcript["messages"]:
+        gold: Kind = message["gold"]["kind"]
+        believed = kinds.get(message["id"], gold) if kinds is not None else gold
+        earlier = Earlier(
+            message["id"], message["from"], roles[message["from"]], datetime.fromisoformat(message["at"]), message["text"],
+            believed, media=message["media"],
+        )  # fmt: skip
+        told = sum(e.kind == "report" for e in said.values())
+        yield Spoken(
+            transcript["id"],
+            message["id"],
+            Utterance(
+                message["text"], earlier.role, earlier.sender, at=earlier.at, media=earlier.media,
+                quoted=said.get(message["reply_to"] or ""), previous=tuple(list(said.values())[-PREVIOUS:]), open_matters=told,
+            ),
+            gold,
+        )  # fmt: skip
+        said[message["id"]] = earlier

@@ -1,0 +1,75 @@
+"""Which matter a text tells of: the shipped model's ranking, the catalogue's own words for what no model has learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from nlp.grams import Description
+from nlp.linear import Floats, LinearModel
+from nlp.schema import RankedCategory
+from nlp.taxonomy import Taxonomy
+
+TOP = 5
+# What words alone may claim: never enough to pass without a person.
+_WORDS_CEILING = 0.6
+_UNTAUGHT_SHARE = 0.55
+
+
+def rank(text: str, model: LinearModel | None, taxonomy: Taxonomy, vector: Floats | None = None) -> RankedCategory:
+    """Normalised text, and its vector by the encoder the model was trained with where there is one, → at most five matters
+    of the catalogue with calibrated probabilities.
+
+    Matters the model never met (added to the catalogue since) compete with how residents say them; matters that were
+    retired hand their probability to their successor. `accepted` follows the model's threshold of the best matter;
+    without a model, or where words alone decided, it is False.
+    """
+    if not text.strip():
+        return RankedCategory()
+    said = by_words(text, taxonomy)
+    if model is None:
+        return RankedCategory(tuple(list(said.items())[:TOP]), accepted=False)
+    found = model.joined(Description({"text": text}), vector)
+    scores = _in_catalogue(dict(zip(model.labels, found.tolist(), strict=True)), taxonomy)
+    untaught = {m: s for m, s in said.items() if m not in model.labels and s >= _UNTAUGHT_SHARE * _WORDS_CEILING}
+    for matter, strength in untaught.items():
+        scores = {known: s * (1 - strength) for known, s in scores.items()} | {matter: strength}
+    top = sorted(scores.items(), key=lambda item: -item[1])[:TOP]
+    if not top:
+        return RankedCategory()
+    best, probability = top[0]
+    accept = model.config.get("accept_alone" if vector is None else "accept_joined", {})
+    limit = max(accept.get("pooled", 1.01), accept.get("own", {}).get(best, 0.0))
+    return RankedCategory(tuple(top), accepted=best not in untaught and probability >= limit)
+
+
+def _in_catalogue(scores: Mapping[str, float], taxonomy: Taxonomy) -> dict[str, float]:
+    kept: dict[str, float] = {}
+    for matter_id, score in scores.items():
+        matter = taxonomy.matter(matter_id)
+        home = matter.replaced_by or matter.id if matter else None
+        if home and taxonomy.matter(home):
+            kept[home] = kept.get(home, 0.0) + score
+    return kept
+
+
+def by_words(text: str, taxonomy: Taxonomy) -> dict[str, float]:
+    """Matters whose `says` or name a text resembles, best first: share of a saying's character pairs that stand in the text."""
+    pairs = _pairs(text)
+    found: dict[str, float] = {}
+    for matter_id, sayings in _sayings(taxonomy):
+        best = max((len(saying & pairs) / len(saying) for saying in sayings), default=0.0)
+        if best >= 0.5:
+            found[matter_id] = best
+    total = sum(s**3 for s in found.values())
+    ranked = sorted(found.items(), key=lambda item: -item[1])
+    return {m: _WORDS_CEILING * s * s**3 / total for m, s in ranked}
+
+
+@lru_cache(maxsize=4)
+def _sayings(taxonomy: Taxonomy) -> tuple[tuple[str, tuple[frozenset[str], ...]], ...]:
+    return tuple((m.id, tuple(p for p in (_pairs(s) for s in (*m.says, m.name)) if p)) for m in taxonomy.matters if m.replaced_by is None)
+
+
+def _pairs(text: str) -> frozenset[str]:
+    return frozenset(text[i : i + 2] for i in range(len(text) - 1))
