@@ -102,6 +102,11 @@ GUARDS: dict[str, Callable[[Case], Refusal | None]] = {
 
 
 # ---- effects --------------------------------------------------------------------------------------------------------
+def no_effect(case: Case, act: Any) -> Effect | Refusal:
+    """Of acts that change nothing but the state, or nothing at all (supervise)."""
+    return Effect()
+
+
 def _deadlines(matter: MatterOf, now: datetime) -> dict[str, Any]:
     return {"respond_by": now + timedelta(seconds=matter.respond_s), "resolve_by": now + timedelta(seconds=matter.resolve_s)}
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from intake_api.contracts import Act, State
-from intake_api.tickets.effects import EFFECTS, GUARDS, Case, Effect, Refusal
+from intake_api.tickets.effects import EFFECTS, GUARDS, Case, Refusal, no_effect
 from intake_api.tickets.moves import MARKS, MOVES, Actor, Catalogue, TicketFacts, covers, stands_as
 
 __all__ = ["Decision", "Refusal", "decide", "follows", "may", "possible"]
@@ -51,7 +51,7 @@ def decide(
     move, reason = MOVES.get(act.act), act.reason.strip()
     if move and move.reason and not reason:
         return Refusal("reason_missing", f"{act.act} needs a reason; say why.")
-    effect = EFFECTS.get(act.act, lambda case, act: Effect())(Case(ticket, actor, now, catalogue, into), act)
+    effect = EFFECTS.get(act.act, no_effect)(Case(ticket, actor, now, catalogue, into), act)
     if isinstance(effect, Refusal):
         return effect
     if move is None:

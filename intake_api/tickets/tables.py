@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, inspect
 from sqlalchemy.orm import Mapped, mapped_column
 
+from intake_api.contracts import ClosingCode, Level, State, TicketKind, Urgency
 from intake_api.db import Base, Instant, Json
+from nlp.schema import Role
 
 
 class Ticket(Base):
@@ -35,10 +37,10 @@ class Ticket(Base):
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     number: Mapped[str] = mapped_column(String(40), unique=True)
     version: Mapped[int] = mapped_column(Integer, default=1)
-    state: Mapped[str] = mapped_column(String(24))
+    state: Mapped[State] = mapped_column(String(24))
     state_note: Mapped[str] = mapped_column(String(1000), default="")
     held: Mapped[str] = mapped_column(String(40), default="")
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[TicketKind] = mapped_column(String(20))
     category: Mapped[str | None] = mapped_column(String(100))
     category_version: Mapped[int] = mapped_column(Integer, default=1)
     decided_by: Mapped[str] = mapped_column(String(120), default="model")
@@ -50,10 +52,10 @@ class Ticket(Base):
     community: Mapped[str] = mapped_column(String(100), default="")
     street: Mapped[str] = mapped_column(String(100), default="")
     district: Mapped[str] = mapped_column(String(100), default="")
-    urgency: Mapped[str] = mapped_column(String(12), default="normal")
+    urgency: Mapped[Urgency] = mapped_column(String(12), default="normal")
     delicate: Mapped[bool] = mapped_column(default=False)
     confidential: Mapped[bool] = mapped_column(default=False)
-    level: Mapped[str] = mapped_column(String(12))
+    level: Mapped[Level] = mapped_column(String(12))
     lead_unit: Mapped[str] = mapped_column(String(200), default="")
     assist_units: Mapped[list[str]] = mapped_column(Json, default=list)
     assignee: Mapped[str] = mapped_column(String(120), default="")
@@ -77,7 +79,7 @@ class Ticket(Base):
     incident: Mapped[str | None] = mapped_column(String(36))
     recurs_from: Mapped[str | None] = mapped_column(String(36))
     suggestions: Mapped[list[dict[str, Any]]] = mapped_column(Json, default=list)
-    closing_code: Mapped[str | None] = mapped_column(String(20))
+    closing_code: Mapped[ClosingCode | None] = mapped_column(String(20))
     public_reply: Mapped[str] = mapped_column(Text, default="")
     rating: Mapped[dict[str, Any] | None] = mapped_column(Json)
     withdrawn: Mapped[bool] = mapped_column(default=False)
@@ -89,6 +91,16 @@ class Ticket(Base):
     timer_step: Mapped[int] = mapped_column(Integer, default=0)
     history_seq: Mapped[int] = mapped_column(Integer, default=0)
     history_head: Mapped[str] = mapped_column(String(64), default="")
+
+
+def fresh_ticket(**columns: Any) -> Ticket:
+    """A ticket with its columns' defaults filled in already, so that rules can look at it before it is written."""
+    mapper = inspect(Ticket)
+    for column in mapper.columns:
+        if column.default is not None and column.key not in columns:
+            arg = column.default.arg  # type: ignore[attr-defined]
+            columns[column.key] = arg(None) if callable(arg) else arg
+    return Ticket(**columns)
 
 
 class Message(Base):
@@ -115,7 +127,7 @@ class Message(Base):
     message_ids: Mapped[list[str]] = mapped_column(Json, default=list)
     edit_of: Mapped[str] = mapped_column(String(200), default="")
     person: Mapped[str] = mapped_column(String(32))
-    role: Mapped[str] = mapped_column(String(16))
+    role: Mapped[Role] = mapped_column(String(16))
     at: Mapped[datetime] = mapped_column(Instant)
     received_at: Mapped[datetime] = mapped_column(Instant)
     masked: Mapped[str] = mapped_column(Text, default="")
@@ -143,7 +155,7 @@ class Reporter(Base):
     private: Mapped[bool] = mapped_column(default=False)
     handle: Mapped[bytes | None] = mapped_column(LargeBinary)
     handle_until: Mapped[datetime | None] = mapped_column(Instant)
-    role: Mapped[str] = mapped_column(String(16))
+    role: Mapped[Role] = mapped_column(String(16))
     household: Mapped[str] = mapped_column(String(64), default="")
     building: Mapped[str] = mapped_column(String(200), default="")
     anonymous: Mapped[bool] = mapped_column(default=False)
@@ -165,8 +177,8 @@ class History(Base):
     actor: Mapped[str] = mapped_column(String(300))
     role: Mapped[str] = mapped_column(String(20))
     act: Mapped[str] = mapped_column(String(24))
-    from_state: Mapped[str | None] = mapped_column(String(24))
-    to_state: Mapped[str] = mapped_column(String(24))
+    from_state: Mapped[State | None] = mapped_column(String(24))
+    to_state: Mapped[State] = mapped_column(String(24))
     reason: Mapped[str] = mapped_column(String(1000), default="")
     data: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     key: Mapped[str | None] = mapped_column(String(300))
