@@ -64,20 +64,22 @@ def _environment(folder: Path, bot: BotSettings, api: Settings, redis: EmbeddedR
 
 def _prepare(folder: Path, api: Settings, environment: dict[str, str]) -> str:
     """Bring the database up to date, seed the sample grid once, and give the demo's sign-in words."""
+    from bot.channels.web.sample import load_sample
     from intake_api.migrations import upgrade
     from intake_api.sample import seed
 
+    sample = load_sample()
     password = _password(folder)
     settings = Settings(data_dir=folder, database_url=api.database_url)
     upgrade(settings.database())
-    return asyncio.run(seed(settings, password))
+    return asyncio.run(seed(settings, password, sample.grid, "web", sample.group_id, sample.group.title))
 
 
 def _password(folder: Path) -> str:
     kept = folder / "demo.password"
     if not kept.exists():
         kept.touch(mode=0o600)
-        kept.write_text(secrets.token_hex(4))
+        kept.write_text(secrets.token_hex(6))
     return kept.read_text().strip()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from datetime import datetime, timedelta
 
 import structlog
@@ -151,15 +150,11 @@ async def first_administrator(session: AsyncSession, password: str, now: datetim
     return True
 
 
-async def seed_accounts(session: AsyncSession, wanted: dict[PersonRole, tuple[str, AreaIn]], now: datetime) -> dict[str, str]:
-    """The demo's accounts, one a role, named after the role; only those that do not exist yet are made.
-
-    Returns sign-in name → the password made for it, the only time anybody can read it.
-    """
-    made: dict[str, str] = {}
+async def seed_accounts(session: AsyncSession, wanted: dict[PersonRole, tuple[str, AreaIn]], password: str, now: datetime) -> None:
+    """The demo's accounts, one a role, named after the role; those that exist get this password, if they had another."""
     for role, (name, area) in wanted.items():
-        if await queries.account(session, role) is None:
-            password = secrets.token_urlsafe(9)
+        account = await queries.account(session, role)
+        if account is None:
             await open_account(session, AccountIn(login=role, name=name, role=role, area=area, password=password), now)
-            made[role] = password
-    return made
+        elif not await asyncio.to_thread(password_fits, password, account.password_hash):
+            await change_account(session, role, AccountChange(password=password))
