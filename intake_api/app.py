@@ -22,10 +22,19 @@ from intake_api.people.api import router as people_router
 from intake_api.people.service import first_administrator
 from intake_api.security import Sealer, token_digest
 from intake_api.settings import Settings
+from intake_api.tickets.api import router as tickets_router
 from intake_api.vault import Vault
 from intake_api.webhooks.api import router as webhooks_router
 
-ROUTERS: tuple[APIRouter, ...] = (health.router, catalogue_router, grids_router, people_router, media_router, webhooks_router)
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    catalogue_router,
+    grids_router,
+    people_router,
+    tickets_router,
+    media_router,
+    webhooks_router,
+)
 log = structlog.get_logger()
 
 

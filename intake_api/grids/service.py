@@ -14,6 +14,7 @@ from intake_api.grids import queries
 from intake_api.grids.tables import Chat, Grid, OneTimeCode, Staff, StaffHandle
 from intake_api.problems import ProblemError, conflict, forbidden, invalid, not_found
 from intake_api.security import token_digest
+from intake_api.tickets.service import move_chat
 
 BIND_CODE_LIVES = timedelta(hours=24)
 START_LINK_LIVES = timedelta(days=7)
@@ -138,7 +139,7 @@ async def put_settings(session: AsyncSession, channel: str, chat_id: str, wanted
 
 
 async def migrate(session: AsyncSession, wanted: MigrateIn) -> Chat | None:
-    """A group got another id: binding and settings follow, and the old id leads to the new one. Repeating it changes nothing.
+    """A group got another id: binding, settings and tickets follow, the old id leads to the new one. Repeating changes nothing.
 
     None when neither id was ever bound. Raises 409 `chat_bound_elsewhere` when the new id is bound to another grid.
     """
@@ -146,6 +147,7 @@ async def migrate(session: AsyncSession, wanted: MigrateIn) -> Chat | None:
         raise invalid("same_chat", "The old and the new id are the same.")
     old = await session.get(Chat, (wanted.channel, wanted.from_chat_id), with_for_update=True)
     new = await session.get(Chat, (wanted.channel, wanted.to_chat_id), with_for_update=True)
+    await move_chat(session, wanted.channel, wanted.from_chat_id, wanted.to_chat_id)
     if old is None:
         return new
     if old.moved_to == wanted.to_chat_id and new is not None:

@@ -22,9 +22,9 @@ Key = Annotated[str | None, Header(max_length=300, pattern=r"^[!-~]+$", descript
 MessageId = Annotated[str, Form(max_length=200, description="The message it came with.")]
 
 
-@router.post("/tickets/{id}/media", summary="Hand over evidence", status_code=201)
+@router.post("/tickets/{ticket_id}/media", summary="Hand over evidence", status_code=201)
 async def add_media(
-    id: TicketId,
+    ticket_id: TicketId,
     file: Annotated[UploadFile, File(description="A photo, voice message, video or PDF of at most 10 MB.")],
     who: Channel,
     db: Db,
@@ -37,7 +37,7 @@ async def add_media(
     data = await file.read(MEDIA_LIMIT + 1)
     if len(data) > MEDIA_LIMIT:
         raise ProblemError(413, *BY_STATUS[413])
-    return _view(await service.add_evidence(db, settings.media_dir(), id, data, message_id, idempotency_key, who, now))
+    return _view(await service.add_evidence(db, settings.media_dir(), ticket_id, data, message_id, idempotency_key, who, now))
 
 
 async def anybody(request: Request, db: Db, seal: Seal, bearer: Bearer, cookie: Cookie) -> Principal | None:
@@ -68,10 +68,10 @@ async def read_media(
     return FileResponse(path, media_type=row.mime if shown else "application/octet-stream", headers=headers)
 
 
-@router.patch("/tickets/{id}/media/{sha256}", summary="Make evidence public or private")
-async def change_media(id: TicketId, sha256: Digest, body: MediaChange, who: Person, session: Session) -> MediaView:
+@router.patch("/tickets/{ticket_id}/media/{sha256}", summary="Make evidence public or private")
+async def change_media(ticket_id: TicketId, sha256: Digest, body: MediaChange, who: Person, session: Session) -> MediaView:
     """A person of the ticket's area decides; nothing is public by itself."""
-    return _view(await service.set_public(session, id, sha256, body.public, who))
+    return _view(await service.set_public(session, ticket_id, sha256, body.public, who))
 
 
 def _view(row: Evidence) -> MediaView:
