@@ -590,6 +590,21 @@ class MediaChange(Wire):
     public: StrictBool
 
 
+class Broken(Wire):
+    """Where a chain of history does not hold. `seq` 0: its end, or tickets that are gone; `ticket` is a number."""
+
+    ticket: str
+    seq: int
+    fact: str
+
+
+class Verification(Wire):
+    """`breaks` lists at most two hundred places."""
+
+    intact: bool
+    breaks: list[Broken] = []
+
+
 class Forgotten(Wire):
     """How many reports of this person were made anonymous, and of how many tickets."""
 

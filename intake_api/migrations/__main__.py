@@ -14,29 +14,28 @@ from intake_api.migrations import config_for, upgrade
 _VERSIONS = Path(__file__).parent / "versions"
 
 
-def draft(words: str) -> None:
+def draft(words: str) -> Path:
     """`initial` writes 0001 anew, which is only right while nothing is released; other words make a file after the newest."""
     initial = words == "initial"
     number = "0001" if initial else f"{1 + max(int(path.name[:4]) for path in _VERSIONS.glob('0*.py')):04d}"
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/draft.db"
-        if initial:
-            (_VERSIONS / "0001_initial.py").unlink(missing_ok=True)
-        else:
+        if not initial:
             upgrade(url)
         engine = create_engine(url)
         with engine.connect() as connection:
             config = config_for(connection)
-            target = {"head": "base", "splice": True} if initial else {"head": "head"}
             if initial:
                 config.set_main_option("version_locations", folder)
-            made = command.revision(config, words, autogenerate=True, rev_id=number, **target)  # type: ignore[arg-type]
+            command.revision(config, words, autogenerate=True, rev_id=number, head="base" if initial else "head", splice=initial)
         engine.dispose()
-        path = Path(made.path)
-        (_VERSIONS / f"{number}_{words.replace(' ', '_')[:40]}.py").write_text(path.read_text(encoding="utf8"), encoding="utf8")
-        if path.parent == _VERSIONS and path.name != f"{number}_{words.replace(' ', '_')[:40]}.py":
-            path.unlink()
+        written = next((path for path in Path(folder).glob("0*.py")), None)
+        if written is None:
+            return next(_VERSIONS.glob(f"{number}_*.py"))
+        target = _VERSIONS / written.name
+        target.write_text(written.read_text(encoding="utf8"), encoding="utf8")
+        return target
 
 
 if __name__ == "__main__":
-    draft(" ".join(sys.argv[1:]) or "initial")
+    print(draft(" ".join(sys.argv[1:]) or "initial"))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Iterable
 from typing import Literal
 
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from intake_api.contracts import Event
@@ -13,6 +17,27 @@ from intake_api.outbox.tables import Outbox
 from intake_api.vault import Vault
 
 POKE = "outbox:poke"  # a Redis list; whoever commits pushes one word onto it, the relay sleeps on it
+POKE_TIMEOUT_S = 1.0
+log = structlog.get_logger()
+_pokes: set[asyncio.Task[None]] = set()
+
+
+async def poke_after(redis: Redis) -> None:
+    """Start waking the relay and return at once, so that the next request of this connection need not wait for Redis."""
+    task = asyncio.create_task(poke(redis))
+    _pokes.add(task)  # the loop itself keeps only weak references to tasks
+    task.add_done_callback(_pokes.discard)
+
+
+async def poke(redis: Redis) -> None:
+    """Tell the relay that there is something to send. Redis being away is no harm: the relay looks by itself, too."""
+    try:
+        async with asyncio.timeout(POKE_TIMEOUT_S), redis.pipeline(transaction=False) as pipe:
+            pipe.lpush(POKE, "1")
+            pipe.ltrim(POKE, 0, 3)
+            await pipe.execute()
+    except (RedisError, OSError, TimeoutError):
+        log.debug("outbox.not_poked")
 
 
 def new_event_id() -> str:
@@ -35,4 +60,3 @@ def post(session: AsyncSession, vault: Vault, events: Iterable[Event], kind: Lit
             created_at=event.at,
         )
         session.add(row)
-        session.info["told"] = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -20,10 +20,11 @@ from intake_api.tickets.tables import Message, Reporter, Sequence, Ticket, fresh
 from intake_api.tickets.telling import tell_everyone, tell_subscribers
 
 TITLE_LENGTH = 20
+Outcome = Literal["opened", "joined", "already"]
 _CANNOT_TAKE = LAID_DOWN | {"done", "callback"}
 
 
-async def create_report(desk: Desk, report: ReportIn) -> tuple[str, Ticket, bool]:
+async def create_report(desk: Desk, report: ReportIn) -> tuple[Outcome, Ticket, bool]:
     """(opened | joined | already, the ticket, whether this person reported it for the first time).
 
     Safe against the same report coming in twice at once, on both databases: the message's external id is unique, it is the
