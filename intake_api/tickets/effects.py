@@ -14,7 +14,6 @@ from intake_api.tickets.moves import LAID_DOWN, Actor, Catalogue, MatterOf, Tick
 from intake_api.tickets.reply import answers
 
 MAX_RETURNS = 2
-CALLBACK_DAYS = 14
 # with a unit or a reporter: nobody may lift such a ticket to another level by renaming its matter
 _IN_HANDS_OF_THE_CENTRE = ("candidate", "accepted", "reopened", "returned", "escalated")
 
@@ -252,10 +251,6 @@ def _finish(case: Case, act: Any) -> Effect | Refusal:
     return Effect({**changes, "assignee": case.actor.name}, {"closing_code": act.closing_code})
 
 
-def _ask_back(case: Case, act: Any) -> Effect | Refusal:
-    return Effect({"timer": "callback", "timer_at": case.now + timedelta(days=CALLBACK_DAYS), "timer_step": 0})
-
-
 def _judge_result(case: Case, act: Any) -> Effect | Refusal:
     """The reporters' answer, or a person's call-back: the only two that may say solved."""
     said = {"solved": act.solved, "satisfied": act.satisfied, "reasons": list(getattr(act, "reasons", []))[:10]}
@@ -305,7 +300,6 @@ EFFECTS: dict[str, Callable[[Case, Any], Effect | Refusal]] = {
     "return": _return,
     "escalate": _escalate,
     "finish": _finish,
-    "ask_back": _ask_back,
     "rate": _judge_result,
     "call_back": _judge_result,
     "reopen": _reopen,
