@@ -59,24 +59,35 @@ async def replay(transcript: Transcript, understander: Understander) -> dict[str
     known = await memory.load(f"{CHANNEL}:{transcript.id}") or ChatMemory()
     return {
         "id": transcript.id,
-        "messages": [_message(i, outcome, known) for i, outcome in outcomes.items()],
+        "messages": [_message(i, outcome, intake, known) for i, outcome in outcomes.items()],
         "matters": [_matter(t.id, intake, outcomes, known) for t in intake.tickets.values()],
     }
 
 
-def _message(message_id: str, outcome: Outcome, known: ChatMemory) -> dict[str, Any]:
+def _message(message_id: str, outcome: Outcome, intake: LocalIntake, known: ChatMemory) -> dict[str, Any]:
     # an earlier fragment of a burst is told its matter only by the report that takes it along
-    later = next((list(e.matters) for e in known.recent if e.message_id == message_id), [])
+    later = [m.id for m in known.matters.values() if message_id in m.message_ids]
+    matters = outcome.matters or later
     return {
         "id": message_id,
         "kind": outcome.kind,
-        "matters": outcome.matters or later,
-        "category": outcome.category if outcome.kind in ("report", "question") else None,
+        "matters": matters,
+        "category": _category(outcome, matters, intake),
         "confidence": round(outcome.confidence, 4),
         "emergency": outcome.emergency,
         "spoke": outcome.spoke,
         "say": outcome.say,
     }
+
+
+def _category(outcome: Outcome, matters: list[str], intake: LocalIntake) -> str | None:
+    """What the message is about: its own words where they are clear, else the matter it belongs to ("我家也是")."""
+    said = outcome.understanding.category if outcome.understanding else None
+    if said is not None and said.accepted:
+        return said.best
+    if matters and matters[0] in intake.tickets:
+        return intake.tickets[matters[0]].category
+    return outcome.category
 
 
 def _matter(ticket_id: str, intake: LocalIntake, outcomes: dict[str, Outcome], known: ChatMemory) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Transcript(_Line):
         """The group as a bound chat that may be spoken to at any hour."""
         grid = GridView(
             code="".join(c if c.isascii() and (c.isalnum() or c in "._:-") else "-" for c in self.grid.code)[:100] or "grid",
-            name=self.grid.name, community="", street="", estates=[EstateIn(name=e) for e in self.grid.estates],
+            name=self.grid.name or "-", community="-", street="-", estates=[EstateIn(name=e) for e in self.grid.estates],
             spots=self.grid.places, roads=self.grid.roads,
         )  # fmt: skip
         return ChatView(channel=CHANNEL, chat_id=self.id, grid=grid, settings=ChatSettings(quiet_from=0, quiet_to=0))

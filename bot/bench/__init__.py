@@ -1,0 +1,1 @@
+"""The whole path measured: real processes on this machine, everything but the network."""
