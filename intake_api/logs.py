@@ -6,7 +6,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -18,7 +18,7 @@ _PRIVATE_KEYS = re.compile(
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"), HIDDEN),  # user:password in an address
     (re.compile(r"(?i)\b(bearer)\s+[\w.~+/=-]+"), r"\1 " + HIDDEN),
-    (re.compile(r"\b\d{6,12}:[A-Za-z0-9_-]{30,}"), HIDDEN),  # a Telegram bot token, also inside /bot<token>/
+    (re.compile(r"(?<!\d)\d{6,12}:[A-Za-z0-9_-]{30,}"), HIDDEN),  # a Telegram bot token, also inside /bot<token>/
     (re.compile(r"(?<![0-9A-Za-z])\d{17}[0-9Xx](?![0-9A-Za-z])"), HIDDEN),  # a resident identity number
     (re.compile(r"(?<!\d)(?:\+?86[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?!\d)"), HIDDEN),  # a mobile number
     (re.compile(r"(?<!\d)\d{16,19}(?!\d)"), HIDDEN),  # a bank card
@@ -54,8 +54,9 @@ def _clean_number(value: Any) -> Any:
     return HIDDEN if isinstance(value, int) and not isinstance(value, bool) and _clean(str(value)) != str(value) else value
 
 
-def configure(level: str = "INFO", as_json: bool = False) -> None:
-    """Send our events and those of every library (uvicorn, httpx, SQLAlchemy) through the same redaction to stderr."""
+def configure(level: str = "INFO", as_json: bool = False, stream: TextIO | None = None) -> None:
+    """Send our events and those of every library (uvicorn, httpx, SQLAlchemy) through the same redaction to `stream` (stderr)."""
+    logging.raiseExceptions = False  # logging's own complaint would print the line as it was before redaction
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -73,7 +74,7 @@ def configure(level: str = "INFO", as_json: bool = False) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render]
