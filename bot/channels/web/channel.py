@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from bot.channels.contract import Ear, Media, Sender, SpeakError, Speech, Spoken
 from bot.channels.web.app import build_app
-from bot.channels.web.feed import Feed
+from bot.channels.web.feed import Feed, end
 from bot.channels.web.log import ChatLog, Shown
 from bot.channels.web.photos import Photos
 from bot.channels.web.play import Player
@@ -79,9 +79,8 @@ class WebChannel:
             feed.close()
             server.should_exit = True
             await self.player.close()
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, serving, return_exceptions=True)
+            await end(beside)
+            await asyncio.gather(serving, return_exceptions=True)
             sock.close()
             await self.redis.aclose()
 

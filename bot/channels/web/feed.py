@@ -63,3 +63,13 @@ class Feed:
                 if message is not None:
                     for bell in self._watchers.get(message["data"], ()):
                         bell.set()
+
+
+async def end(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel until all have ended: a cancellation that hits redis-py while it connects comes out as a connection error,
+    which the task would answer by trying again."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=0.2)

@@ -9,6 +9,7 @@ from typing import Any, cast
 import structlog
 from redis.asyncio import Redis
 
+from bot.channels.web.feed import end
 from bot.channels.web.log import ChatLog, Picture
 from bot.channels.web.photos import Photos
 from bot.channels.web.room import Room
@@ -70,8 +71,7 @@ class Player:
 
     async def close(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end([self._task])
             self._task = None
 
     async def _guarded(self, playing: Coroutine[Any, Any, None]) -> None:

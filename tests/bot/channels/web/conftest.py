@@ -42,7 +42,7 @@ class Chat:
         self.channel, self.ear, self.http = channel, ear, http
         self._count = 0
 
-    async def post(self, who: str, text: str, **more: Any) -> httpx.Response:
+    async def post(self, who: str, text: Any, **more: Any) -> httpx.Response:
         self._count += 1
         body = {"who": who, "chat": GROUP, "nonce": f"nonce-{self._count:06}", "text": text} | more
         return await self.http.post("/chat/messages", json=body)

@@ -28,7 +28,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def ended(chat: Chat) -> str:
-    while (state := (await chat.channel.player.state())["state"]) == "playing":
+    while (state := (await chat.channel.player.state())["state"]) == "playing":  # noqa: ASYNC110 - the state is in Redis
         await asyncio.sleep(0.01)
     return str(state)
 
@@ -52,13 +52,26 @@ async def test_a_second_run_is_another_morning(chat: Chat) -> None:
     assert len(chat.ear.of("message")) == 2 * len(chat.channel.player.morning.messages)
 
 
+def pause_before(chat: Chat, number: int) -> None:
+    """Let the player wait for an hour before the message of that number."""
+    lines = list(chat.channel.player.morning.messages)
+    lines[number] = lines[number].model_copy(update={"pause_s": 3600})
+    chat.channel.player.morning = chat.channel.player.morning.model_copy(update={"messages": tuple(lines)})
+
+
+async def sent(chat: Chat, count: int) -> None:
+    while (await chat.channel.player.state())["sent"] < count:  # noqa: ASYNC110 - the state is in Redis
+        await asyncio.sleep(0.01)
+
+
 async def test_a_stopped_run_sends_no_more_and_can_go_on(chat: Chat) -> None:
+    whole = chat.channel.player.morning
+    pause_before(chat, 3)
     await chat.http.post("/chat/play", json={"run": RUN})
+    await sent(chat, 3)
     stopped = (await chat.http.post("/chat/play/stop", json={})).json()
-    count = len(chat.ear.of("message"))
-    await asyncio.sleep(0.1)
-    assert stopped["state"] == "stopped"
-    assert len(chat.ear.of("message")) == count < stopped["total"]
+    assert (stopped["state"], stopped["sent"]) == ("stopped", 3)
+    chat.channel.player.morning = whole
     await chat.http.post("/chat/play", json={"run": RUN})
     assert await ended(chat) == "done"
     assert len(chat.ear.of("message")) == stopped["total"]
@@ -68,7 +81,9 @@ async def test_a_run_goes_on_after_a_restart(redis_url: str, tmp_path: Path) -> 
     ear = RememberingEar()
     async for first in running(redis_url, tmp_path, ear):
         await first.state("p-zhang")
+        pause_before(first, 5)
         await first.http.post("/chat/play", json={"run": RUN})
+        await sent(first, 5)
     async for second in running(redis_url, tmp_path, ear):
         await second.state("p-zhang")
         assert await ended(second) == "done"

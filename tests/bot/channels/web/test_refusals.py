@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -34,8 +35,8 @@ from tests.bot.channels.web.conftest import GROUP, Chat, RememberingEar, running
         ({"media": [{"kind": "location", "lat": 20}]}, 422),
     ],
 )
-async def test_a_wrong_message_is_refused_in_words(chat: Chat, change: dict[str, object], status: int) -> None:
-    answer = await chat.post("p-zhang", "路灯不亮", **change)
+async def test_a_wrong_message_is_refused_in_words(chat: Chat, change: dict[str, Any], status: int) -> None:
+    answer = await chat.post(**{"who": "p-zhang", "text": "路灯不亮"} | change)
     assert answer.status_code == status
     assert answer.json()["detail"]
     assert chat.ear.of("message") == []
