@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -70,12 +71,17 @@ async def publish(session: AsyncSession, wanted: CatalogueIn, by: str, now: date
     return new
 
 
+@lru_cache(maxsize=1)
+def _shipped() -> dict[str, Any]:
+    body: dict[str, Any] = yaml.safe_load(DEFAULT_PATH.read_text(encoding="utf8"))
+    parse_taxonomy(body)
+    return body
+
+
 async def ensure_default(session: AsyncSession, now: datetime) -> bool:
     """Publish the shipped catalogue when there is none; says whether it did."""
     if await session.scalar(select(func.count()).select_from(CatalogueVersion)):
         return False
-    body = yaml.safe_load(DEFAULT_PATH.read_text(encoding="utf8"))
-    parse_taxonomy(body)
-    session.add(_row(body, "default", now))
+    session.add(_row(_shipped(), "default", now))
     await session.flush()
     return True

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import secrets
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -113,7 +114,8 @@ def store(folder: Path, data: bytes) -> str:
                 os.fsync(file.fileno())
             half.replace(path)
     except OSError as error:
-        half.unlink(missing_ok=True)
+        with suppress(OSError):
+            half.unlink(missing_ok=True)
         log.error("evidence.not_stored", error=errno.errorcode.get(error.errno or 0, "?"))
         detail = "The file could not be stored; free some disk of the server, then send it again."
         raise ProblemError(507, "disk_full", detail, retryable=True) from error

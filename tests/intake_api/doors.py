@@ -21,8 +21,8 @@ from intake_api.people.service import open_account
 from intake_api.security import CSRF_HEADER
 from intake_api.settings import Settings
 
-TOKEN = "a-token-of-our-own-processes"  # noqa: S105
-PASSWORD = "correct horse battery"  # noqa: S105
+TOKEN = "a-token-of-our-own-processes"
+PASSWORD = "correct horse battery"
 GRID = GridIn(
     code="heron-1",
     name="白鹭里第一网格",
