@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from intake_api.contracts import MatterIn
 from nlp.taxonomy import load_taxonomy
 from tests.intake_api.doors import SignIn, assert_problem
 
@@ -17,11 +18,9 @@ async def edited(http: httpx.AsyncClient) -> dict[str, Any]:
     view = (await http.get("/v1/catalogue")).json()
     matters = []
     for matter in view["matters"]:
-        kept = {
-            name: matter[name] for name in ("id", "name", "level", "lead", "assist", "says", "grid_duty", "counted", "emergency", "call")
-        }
+        kept = {name: value for name, value in matter.items() if name in MatterIn.model_fields}
         times = {"respond": f"{matter['respond_s'] // 60}min", "resolve": f"{matter['resolve_s'] // 60}min"}
-        matters.append({**kept, **times, "replaced_by": matter["replaced_by"]})
+        matters.append({**kept, **times})
     return {"based_on": view["version"], "domains": view["domains"], "matters": matters}
 
 
