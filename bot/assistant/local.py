@@ -56,7 +56,8 @@ class LocalIntake:
         old = self.tickets.get(report.join or "")
         if old is not None and old.state not in SETTLED_STATES:
             self._reports[report.external_id] = old.id
-            return Receipt(outcome="joined", ticket=self._join(old, person), first_of_person=person not in self._people[old.id])
+            first = person not in self._people[old.id]
+            return Receipt(outcome="joined", ticket=self._join(old, person), first_of_person=first)
         ticket = self._open(report)
         self._reports[report.external_id] = ticket.id
         self._people[ticket.id] = {person}

@@ -14,21 +14,37 @@ from bot.channels.outgoing import Speaker
 from bot.settings import BotSettings
 from bot.streams import Streams
 from bot.telemetry import serve_metrics
+from bot.wording import options
 from intake_api.client import IntakeClient
 
 log = structlog.get_logger()
 
 
 def build_channel(name: str, settings: BotSettings, redis: Redis) -> Channel:
-    if name == "telegram":
-        from bot.channels.telegram.channel import build_telegram
+    """The channel of that name; only its own libraries are imported."""
+    return _telegram(settings, redis) if name == "telegram" else _web(settings)
 
-        return build_telegram(settings, redis)
+
+def _web(settings: BotSettings) -> Channel:
     from bot.channels.web.channel import WebChannel
 
-    return WebChannel(
-        settings.redis_url, settings.data_dir / "uploads", host=settings.web_host, port=settings.web_port, console_url=settings.console_url
-    )
+    uploads = settings.data_dir / "uploads"
+    return WebChannel(settings.redis_url, uploads, host=settings.web_host, port=settings.web_port, console_url=settings.console_url)
+
+
+def _telegram(settings: BotSettings, redis: Redis) -> Channel:
+    """Long polling, or a webhook when its address is set."""
+    from bot.channels.telegram.channel import TelegramChannel
+    from bot.channels.telegram.webhook import WebhookConfig
+
+    webhook = None
+    if settings.telegram_webhook_url:
+        secret = settings.telegram_webhook_secret.get_secret_value()
+        webhook = WebhookConfig(settings.telegram_webhook_url, secret, settings.telegram_webhook_host, settings.telegram_webhook_port)
+    return TelegramChannel(
+        settings.telegram_token.get_secret_value(), redis, base_url=settings.telegram_base_url or None,
+        base_file_url=settings.telegram_base_file_url or None, webhook=webhook, commands=options("commands"),
+    )  # fmt: skip
 
 
 async def run_channel(name: str, settings: BotSettings, on_stop: Callable[[Callable[[], object]], None]) -> None:
