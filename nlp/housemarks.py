@@ -137,8 +137,8 @@ def _rules(text: str, estate_ends: set[int], own: str | None) -> Iterator[tuple[
     for match in _FLOOR_AS_BUILDING.finditer(text):
         yield from _one("building", match["n"], match.start(), match.end())
     for end in sorted(estate_ends):
-        if match := _DOOR_OF_ESTATE.match(text, end):
-            yield from _one("building", match["n"], match.start(), match.end())
+        if door := _DOOR_OF_ESTATE.match(text, end):
+            yield from _one("building", door["n"], door.start(), door.end())
     for match in _DOOR.finditer(text):
         if not text[: match.start()].endswith(("巷", "路", "街", "弄", "道", "月", "第", "院", "尾号")):
             yield from _one("building", match["n"], match.start(), match.start("after"))

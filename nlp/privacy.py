@@ -211,9 +211,9 @@ def _plates(text: str, _: frozenset[str]) -> Iterator[tuple[PersonalKind, int, i
     for cue in privacy_words()["plate_cues"]:
         at = text.find(cue)
         while at >= 0:
-            if match := _PLATE_AFTER_CUE.match(text, at + len(cue)):
-                skipped = len(match[0]) - len(match[0].lstrip(":号是为 "))
-                yield "plate", match.start() + skipped, match.end()
+            if plate := _PLATE_AFTER_CUE.match(text, at + len(cue)):
+                skipped = len(plate[0]) - len(plate[0].lstrip(":号是为 "))
+                yield "plate", plate.start() + skipped, plate.end()
             at = text.find(cue, at + len(cue))
 
 
