@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from bot.channels.contract import Channel, Fetch, SpeakError, Speech
 from bot.channels.lanes import Body, Item
 from bot.channels.ledger import NO_LIMIT, Leave, Ledger, Rate
+from bot.channels.stopping import heed_cancel
 from bot.streams import POISON, POISON_KEPT, REMEMBER_S
 from nlp.privacy import mask
 
@@ -260,5 +261,6 @@ class Delivery:
                 return await step()
             except (RedisError, OSError) as error:
                 self.log.warning("speech.redis_away", error=type(error).__name__)
+                heed_cancel()
                 await asyncio.sleep(min(5.0, 0.1 * 2.0**attempts))
                 attempts += 1

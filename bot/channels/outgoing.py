@@ -34,6 +34,7 @@ from bot.channels.contract import Channel, Fetch, Speech
 from bot.channels.delivery import After, Delivery, Evidence, Manners, Pace
 from bot.channels.lanes import Body, Item, Lanes
 from bot.channels.ledger import Ledger, Rate
+from bot.channels.stopping import heed_cancel
 
 __all__ = ["Evidence", "Manners", "Pace", "Rate", "Speaker"]
 
@@ -106,6 +107,7 @@ class Speaker:
         """Speak until `stop` or cancelled. Redis being away is waited out; one speaker of a channel is active at a time."""
         try:
             while not self._stop.is_set():
+                heed_cancel()
                 try:
                     if await self.ledger.hold():
                         await self._work()
@@ -163,6 +165,7 @@ class Speaker:
 
     async def _keep_lease(self) -> None:
         while True:
+            heed_cancel()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._lost.wait(), self.pace.lease_s / 3)
             if self._lost.is_set() or not await self.ledger.hold():
@@ -174,6 +177,7 @@ class Speaker:
         await self._claim(idle_s=0)
         claimed_at = _now()
         while True:
+            heed_cancel()
             waiting = len(self._speech.lanes) + len(self._fetches.lanes)
             self._waiting.set(waiting)
             if waiting >= self.pace.most_waiting:
@@ -190,9 +194,8 @@ class Speaker:
         """Take over entries that another speaker read and did not finish."""
         start = "0-0"
         while True:
-            answer = await self.redis.xautoclaim(
-                self.ledger.stream, GROUP, self.consumer, int(idle_s * 1000), start_id=start, count=500
-            )
+            heed_cancel()
+            answer = await self.redis.xautoclaim(self.ledger.stream, GROUP, self.consumer, int(idle_s * 1000), start_id=start, count=500)
             start = str(answer[0])
             for entry, fields in answer[1]:
                 await self._take(entry, fields)
@@ -252,6 +255,7 @@ class Speaker:
     async def _turn(desk: Desk[Body]) -> Item[Body]:
         """The next item that may go out, as soon as there is one."""
         while True:
+            heed_cancel()
             desk.bell.clear()
             now = _now()
             closed = desk.closed_until - now
