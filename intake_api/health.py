@@ -45,9 +45,13 @@ async def alive() -> Alive:
 @router.get("/readyz", summary="Ready for work", responses={503: {"model": Ready, "description": "Not ready; says which part."}})
 async def ready(request: Request) -> JSONResponse:
     """The database answers and has every migration, Redis answers. Tickets are kept without Redis; progress waits for it."""
-    database, redis = await asyncio.gather(_database(request.app.state.db), _redis(request.app.state.redis))
-    state = Ready(ready=database == "ok" and redis == "ok", database=database, redis=redis)
+    state = await parts_of(request)
     return JSONResponse(state.model_dump(), 200 if state.ready else 503)
+
+
+async def parts_of(request: Request) -> Ready:
+    database, redis = await asyncio.gather(_database(request.app.state.db), _redis(request.app.state.redis))
+    return Ready(ready=database == "ok" and redis == "ok", database=database, redis=redis)
 
 
 async def _database(db: Database) -> Part:

@@ -7,7 +7,7 @@ import binascii
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, Text, and_, cast, func, or_, select, tuple_
+from sqlalchemy import Select, Text, and_, case, cast, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from intake_api.contracts import State
@@ -57,6 +57,19 @@ async def page(session: AsyncSession, wanted: Wanted, area: Area = Area(), limit
     tickets = list(await session.scalars(found.limit(limit + 1)))
     more = len(tickets) > limit
     return tickets[:limit], _write_cursor(tickets[limit - 1]) if more else ""
+
+
+async def waiting(session: AsyncSession, wanted: Wanted, area: Area, limit: int) -> list[Ticket]:
+    """What somebody should look at first: emergencies, then the longest waiting."""
+    urgent_first = case({"emergency": 0, "urgent": 1}, value=Ticket.urgency, else_=2)
+    found = _within(_filtered(select(Ticket), wanted), area).order_by(urgent_first, Ticket.first_seen_at, Ticket.id)
+    return list(await session.scalars(found.limit(limit)))
+
+
+async def count_by_state(session: AsyncSession, wanted: Wanted, area: Area) -> dict[State, int]:
+    """How many tickets of an area stand in each state; states without any are left out."""
+    grouped = _within(_filtered(select(Ticket), wanted), area).with_only_columns(Ticket.state, func.count()).group_by(Ticket.state)
+    return {state: count for state, count in await session.execute(grouped)}
 
 
 def _filtered(found: Select[Ticket], wanted: Wanted) -> Select[Ticket]:
