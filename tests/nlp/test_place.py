@@ -1,0 +1,155 @@
+"""Places as residents write them; and what looks like a place and is none."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nlp.home import home_from_name
+from nlp.numerals import house_number
+from nlp.place import conflicts, find_places, merge_places
+from nlp.schema import Estate, Gazetteer, Place
+
+GRID = Gazetteer(
+    grid="g1",
+    name="柳荫社区第2网格",
+    estates=(Estate("翡翠湾小区", ("翡翠湾",)), Estate("柳荫安置房"), Estate("海港国贸天悦")),
+    spots=("南门菜鸟驿站", "7栋充电棚", "柳荫小学", "天悦泳池"),
+    roads=("红星路",),
+    aliases={"老菜场": "红星农贸市场"},
+)
+
+
+def fields(place: Place) -> dict[str, str]:
+    names = ("estate", "building", "unit", "floor", "room", "road", "spot")
+    return {name: value for name in names if (value := getattr(place, name))}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("三号楼二单元电梯坏了", {"building": "3", "unit": "2"}),
+        ("3-2-501漏水", {"building": "3", "unit": "2", "room": "501"}),
+        ("12-1803漏水", {"building": "12", "room": "1803"}),
+        ("B座大堂没灯", {"building": "B", "spot": "大堂"}),
+        ("5栋1单元停水", {"building": "5", "unit": "1"}),
+        ("12幢没电", {"building": "12"}),
+        ("3#没水", {"building": "3"}),
+        ("二楼声控灯坏了", {"floor": "2"}),
+        ("501室漏水", {"room": "501"}),
+        ("二十三栋五零一漏水", {"building": "23", "room": "501"}),
+        ("7号楼2门1102暖气不热", {"building": "7", "unit": "2", "room": "1102"}),
+        ("3栋17-4漏水", {"building": "3", "room": "17-4"}),
+        ("27号三楼漏水", {"building": "27", "floor": "3"}),
+        ("9东楼下堆满了", {"building": "9"}),
+        ("３号樓２單元", {"building": "3", "unit": "2"}),
+        ("负二楼积水", {"floor": "-2"}),
+        ("红星路有个大坑", {"road": "红星路"}),
+        ("解放路和中山路路口红灯不亮", {"road": "解放路与中山路", "spot": "路口"}),
+        ("翡翠湾3栋", {"estate": "翡翠湾小区", "building": "3"}),
+        ("翡翠弯小区3栋", {"estate": "翡翠湾小区", "building": "3"}),
+        ("肥翠湾小区3栋", {"estate": "翡翠湾小区", "building": "3"}),
+        ("柳荫2幢漏水", {"estate": "柳荫安置房", "building": "2"}),
+        ("天悦3栋漏水", {"estate": "海港国贸天悦", "building": "3"}),
+        ("天悦泳池脏", {"estate": "海港国贸天悦", "spot": "泳池"}),
+        ("7栋充电棚冒烟", {"building": "7", "spot": "充电棚"}),
+        ("老菜场又占道", {"spot": "红星农贸市场"}),
+        ("柳荫小学门口堵", {"spot": "柳荫小学"}),
+    ],
+)
+def test_finds_the_place(text: str, expected: dict[str, str]) -> None:
+    assert fields(find_places(text, GRID)[0]) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["3-2 比分", "18:30集合", "12-1号去", "6月23号", "2024-05-01", "10-100块", "3-5天", "电话0551-63456789", "3.2版本", "尾号1802",
+     "白班六百号人", "一层一停", "这三栋都没水", "8号线", "打110", "120来了", "第二座桥", "盖了十几栋", "1802元", ""],
+)  # fmt: skip
+def test_numbers_that_are_no_houses(text: str) -> None:
+    assert [fields(place) for place in find_places(text, GRID) if place.building or place.unit or place.room] == []
+
+
+def test_several_places_in_order() -> None:
+    assert [fields(p) for p in find_places("3、4号楼没水")] == [{"building": "3"}, {"building": "4"}]
+    assert [fields(p) for p in find_places("5栋1单元、2单元没灯")] == [{"building": "5", "unit": "1"}, {"building": "5", "unit": "2"}]
+    above = find_places("我3号楼2单元1801，楼上1901在砸墙")
+    assert [p.room for p in above] == ["1801", "1901"]
+    assert above[1].building == "3"
+
+
+def test_own_home_answers_only_where_the_text_is_silent() -> None:
+    home = Place(estate="翡翠湾小区", building="6", unit="1", room="302")
+    assert fields(find_places("我们楼没水", GRID, home)[0]) == {"estate": "翡翠湾小区", "building": "6"}
+    assert fields(find_places("我们单元没水", GRID, home)[0])["unit"] == "1"
+    assert fields(find_places("我家漏水", GRID, home)[0])["room"] == "302"
+    assert find_places("我家漏水", GRID) == ()
+    assert find_places("我家在8栋", GRID, home)[0].building == "8"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("3栋老张", {"building": "3"}),
+        ("老曾3-2-501", {"building": "3", "unit": "2", "room": "501"}),
+        ("5栋王孃", {"building": "5"}),
+        ("12-1803爱吃鱼", {"building": "12", "room": "1803"}),
+        ("小米(3号楼)", {"building": "3"}),
+        ("402小徐", {"room": "402"}),
+        ("三号阿根", {"building": "3"}),
+        ("翡翠湾-李姐-2103", {"estate": "翡翠湾小区", "room": "2103"}),
+        ("3-17-4毛毛", {"building": "3", "room": "17-4"}),
+    ],
+)
+def test_chat_names_tell_of_homes(name: str, expected: dict[str, str]) -> None:
+    home = home_from_name(name, GRID)
+    assert home is not None
+    assert fields(home) == expected
+
+
+@pytest.mark.parametrize("name", ["网格员小李", "Vivian", "1990年的风", "一号技师", "", "🐱"])
+def test_names_without_a_home(name: str) -> None:
+    assert home_from_name(name, GRID) is None
+
+
+@given(st.lists(st.sampled_from([*"三3栋-2单元号楼室501，。 路B座#\u200b嘅樓", "翡翠湾", "我家"]), max_size=25).map("".join))
+def test_spans_lie_inside_and_say_the_text(text: str) -> None:
+    for place in find_places(text, GRID, Place(building="6")):
+        assert place.text == "".join(text[span.start : span.end] for span in place.spans)
+        assert all(0 <= span.start < span.end <= len(text) for span in place.spans)
+        assert not place.is_empty()
+
+
+def test_merging_fills_gaps_and_never_overwrites() -> None:
+    merged = merge_places(Place(building="3"), Place(unit="2", estate="翡翠湾小区"))
+    assert fields(merged) == {"estate": "翡翠湾小区", "building": "3", "unit": "2"}
+    assert merge_places(Place(building="3"), Place(building="4", unit="2")) == Place(building="3")
+
+
+def test_conflicts() -> None:
+    assert conflicts(Place(building="3"), Place(building="4"))
+    assert conflicts(Place(estate="甲苑"), Place(estate="乙苑"))
+    assert conflicts(Place(road="红星路"), Place(road="中山路"))
+    assert not conflicts(Place(road="红星路与中山路"), Place(road="中山路"))
+    assert not conflicts(Place(building="3"), Place())
+    assert not conflicts(Place(building="3", room="501"), Place(building="3", room="601"))
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ("三", "3"),
+        ("二十三", "23"),
+        ("五零一", "501"),
+        ("幺二零三", "1203"),
+        ("b1", "B1"),
+        ("甲", "A"),
+        ("007", "7"),
+        ("零", None),
+        ("栋", None),
+        ("", None),
+    ],
+)
+def test_house_numbers(written: str, number: str | None) -> None:
+    assert house_number(written) == number
