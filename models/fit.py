@@ -47,6 +47,7 @@ class Fitted:
     def write(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         save_file(self.tensors, folder / "model.safetensors")
+        (folder / "model.safetensors").chmod(0o644)  # safetensors makes it the owner's alone
         write_json(folder / "config.json", self.config)
 
 
@@ -123,13 +124,19 @@ def _cells(description: Description, recipe: Recipe) -> tuple[Array, Array, Arra
 def _logistic(x: csr_matrix, y: Array, sample: Array, recipe: Recipe) -> tuple[Array, Array]:
     learner = LogisticRegression(C=recipe.c_logistic, max_iter=200, class_weight="balanced" if recipe.balanced else None, tol=1e-3)
     learner.fit(x, y, sample_weight=sample)
-    return learner.coef_.T, learner.intercept_
+    return _columns(learner)
 
 
 def _svm(x: csr_matrix, y: Array, sample: Array, recipe: Recipe) -> tuple[Array, Array]:
     learner = LinearSVC(C=recipe.c_svm, class_weight="balanced" if recipe.balanced else None)
     learner.fit(x, y, sample_weight=sample)
-    return learner.coef_.T, learner.intercept_
+    return _columns(learner)
+
+
+def _columns(learner: Any) -> tuple[Array, Array]:
+    """[features, labels] and [labels]; of two labels sklearn gives the second alone."""
+    table, bias = learner.coef_.T, learner.intercept_
+    return (table, bias) if table.shape[1] > 1 else (np.hstack([-table, table]), np.hstack([-bias, bias]))
 
 
 def _bayes(x: csr_matrix, y: Array, sample: Array, recipe: Recipe) -> tuple[Array, Array]:

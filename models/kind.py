@@ -20,6 +20,7 @@ from nlp.gate import choose_kind, describe, kind_scores, plain_to_see
 from nlp.grams import Field
 from nlp.linear import LinearModel
 from nlp.schema import KINDS, Kind, Utterance
+from nlp.taxonomy import load_taxonomy
 from nlp.text import normalise
 
 NAME = "kind_v1"
@@ -30,8 +31,9 @@ RECIPE = Recipe(
     c_logistic=10.0,
 )
 # Single messages have no conversation of their own; they are lent one and count less than a message that has.
-COMPOSED_WEIGHT, REAL_WEIGHT, TALK_WEIGHT = 0.5, 0.25, 0.25
-TALK_ROWS = 1500
+COMPOSED_WEIGHT, REAL_WEIGHT, TALK_WEIGHT = 0.5, 0.25, 0.4
+TALK_ROWS = 3000
+LENT_SHARE = 0.7
 _KIND_OF: Mapping[str, Kind] = {"report": "report", "question": "question", "suggestion_or_praise": "report", "chat": "chat"}
 
 Transcript = Mapping[str, Any]
@@ -56,17 +58,20 @@ def conversation_examples(conversations: Sequence[Transcript], believed: Believe
 
 def single_examples(data: Path, conversations: Sequence[Transcript]) -> list[Example]:
     """Composed and real single messages, and half of the text messages as small talk; the other half and all short dialogues
-    stay unseen. Each is put into a moment of some conversation, else the lack of one would give its kind away."""
+    stay unseen. Most are put into a moment of some conversation, else the lack of one would give their kind away; the rest
+    stand alone, as a line of a CSV does."""
     lender = random.Random(7)
     moments = [s.utterance for t in conversations for s in spoken(t) if s.utterance.role == "resident" and s.utterance.text]
     singles = [(m.text, _KIND_OF[m.kind], COMPOSED_WEIGHT) for m in labelled_messages(data)]
     singles += [(m.text, _KIND_OF[m.kind], REAL_WEIGHT) for m in labelled_real(data)]
+    singles += [(words, "report", COMPOSED_WEIGHT) for matter in load_taxonomy().matters for words in matter.says]
     talk = [text for source, text in small_talk(data) if source == "sms" and is_training_talk(text)]
     singles += [(text, "chat", TALK_WEIGHT) for text in lender.sample(talk, min(TALK_ROWS, len(talk)))]
-    return [
-        Example(replace(lender.choice(moments), text=text, quoted=None, media=None, sender="lent"), kind, weight)
-        for text, kind, weight in singles
-    ]
+    found = []
+    for text, kind, weight in singles:
+        moment = lender.choice(moments) if lender.random() < LENT_SHARE else Utterance("")
+        found.append(Example(replace(moment, text=text, quoted=None, media=None, sender="lent"), kind, weight))
+    return found
 
 
 def is_training_talk(text: str) -> bool:
@@ -103,6 +108,16 @@ def train_kind(data: Path, names: Sequence[str] = ("train_a", "train_b"), progre
     fitted.config["temperature"] = temperature(np.array(logits), np.array(right))
     fitted.config["thresholds"] = {}
     return fitted
+
+
+def taken_for_reports(texts: Sequence[str], model: LinearModel) -> float:
+    """Share of single texts, without any conversation around them, that pass for a report."""
+    return sum(choose_kind(kind_scores(Utterance(t), model), model.config["thresholds"]) == "report" for t in texts) / len(texts)
+
+
+def unseen_talk(data: Path, source: str, most: int = 3000) -> list[str]:
+    texts = [t for s, t in small_talk(data) if s == source and not (s == "sms" and is_training_talk(t))]
+    return random.Random(1).sample(texts, min(most, len(texts)))
 
 
 def predict(conversations: Sequence[Transcript], model: LinearModel | None, thresholds: Mapping[str, float]) -> list[tuple[Kind, Kind]]:

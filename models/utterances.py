@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,17 +22,19 @@ class Spoken:
     kind: Kind
 
 
-def spoken(transcript: Mapping[str, Any], kinds: Mapping[str, Kind] | None = None) -> Iterator[Spoken]:
-    """Every message in order. `kinds` (message id → kind) stands for the gold kinds of earlier messages where given, so that
-    a model is trained on the mistakes it will meet."""
+def spoken(
+    transcript: Mapping[str, Any], kinds: Mapping[str, Kind] | None = None, categories: Mapping[str, str | None] | None = None
+) -> Iterator[Spoken]:
+    """Every message in order. `kinds` and `categories` (by message id) stand for what was believed of earlier messages, so
+    that a model is trained on the mistakes it will meet; without `kinds` the gold ones are believed. Both may be filled in
+    while the messages are taken."""
     roles = {m["id"]: m["role"] for m in transcript["members"]}
     said: dict[str, Earlier] = {}
     for message in transcript["messages"]:
         gold: Kind = message["gold"]["kind"]
-        believed = kinds.get(message["id"], gold) if kinds is not None else gold
         earlier = Earlier(
             message["id"], message["from"], roles[message["from"]], datetime.fromisoformat(message["at"]), message["text"],
-            believed, media=message["media"],
+            media=message["media"],
         )  # fmt: skip
         told = sum(e.kind == "report" for e in said.values())
         yield Spoken(
@@ -44,4 +46,7 @@ def spoken(transcript: Mapping[str, Any], kinds: Mapping[str, Kind] | None = Non
             ),
             gold,
         )  # fmt: skip
-        said[message["id"]] = earlier
+        # looked up only now: whoever takes the messages one by one has judged this one in the meantime
+        believed = gold if kinds is None else kinds[message["id"]]
+        category = categories.get(message["id"]) if categories is not None else None
+        said[message["id"]] = replace(earlier, kind=believed, category=category)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 
 from nlp.grams import Description
 from nlp.linear import Floats, LinearModel
-from nlp.schema import RankedCategory
+from nlp.schema import RankedCategory, Utterance
 from nlp.taxonomy import Taxonomy
 
 TOP = 5
 # What words alone may claim: never enough to pass without a person.
 _WORDS_CEILING = 0.6
 _UNTAUGHT_SHARE = 0.55
+# Below the first five a matter is as good as unsaid; context alone must not bring it to the top of a clear text.
+_FLOOR = 0.003
 
 
 def rank(text: str, model: LinearModel | None, taxonomy: Taxonomy, vector: Floats | None = None) -> RankedCategory:
@@ -41,6 +44,28 @@ def rank(text: str, model: LinearModel | None, taxonomy: Taxonomy, vector: Float
     accept = model.config.get("accept_alone" if vector is None else "accept_joined", {})
     limit = max(accept.get("pooled", 1.01), accept.get("own", {}).get(best, 0.0))
     return RankedCategory(tuple(top), accepted=best not in untaught and probability >= limit)
+
+
+def in_context(alone: RankedCategory, utterance: Utterance, weights: Mapping[str, float]) -> RankedCategory:
+    """What was told just before makes the same matter likelier: "我家也是" says nothing by itself.
+
+    `weights`: `recent` and `quoted` are added to the logarithm of a matter told within `within_s` seconds, or in the quoted
+    message. A ranking is accepted only where the words alone were, for the same matter.
+    """
+    lifts: dict[str, float] = {}
+    for earlier in utterance.previous:
+        recent = utterance.at is not None and (utterance.at - earlier.at).total_seconds() <= weights["within_s"]
+        if recent and earlier.kind == "report" and earlier.category:
+            lifts[earlier.category] = weights["recent"]
+    if utterance.quoted and utterance.quoted.category:
+        lifts[utterance.quoted.category] = weights["quoted"]
+    if not lifts or not alone.top:
+        return alone
+    scores = {m: max(p, _FLOOR) for m, p in alone.top} | {m: _FLOOR for m in lifts if m not in dict(alone.top)}
+    lifted = {m: p * math.exp(lifts.get(m, 0.0)) for m, p in scores.items()}
+    total = sum(lifted.values()) + max(0.0, 1 - sum(scores.values()))
+    top = tuple(sorted(((m, p / total) for m, p in lifted.items()), key=lambda item: -item[1])[:TOP])
+    return RankedCategory(top, accepted=alone.accepted and top[0][0] == alone.best)
 
 
 def _in_catalogue(scores: Mapping[str, float], taxonomy: Taxonomy) -> dict[str, float]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from nlp.classify import rank
+from nlp.classify import in_context, rank
 from nlp.emergency import find_emergency
 from nlp.encoder import Encoder, EncoderError, load_encoder
 from nlp.gate import choose_kind, kind_scores
@@ -105,7 +105,9 @@ class Understander:
         emergency = find_emergency(text, role=utterance.role, taxonomy=self.taxonomy)
         if emergency and kind in ("chat", "question") and utterance.role not in STAFF_ROLES:
             kind = "report"
-        category = self.category(text) if kind in _TOLD or emergency else RankedCategory()
+        category = RankedCategory()
+        if kind in _TOLD or emergency:
+            category = in_context(self.category(text), utterance, _rules().context)
         if emergency:
             category = _led_by(category, emergency)
         places = self.places(utterance.text, gazetteer, utterance.home) if kind in _TOLD else ()
@@ -123,6 +125,10 @@ class Understander:
             certain=self.models.category is not None and self.models.kind is not None,
             model_version=self.models.version,
         )
+
+    def warm(self) -> None:
+        """Loads the dictionaries that are read on first use (1-2 s), so that no resident waits for them."""
+        self.understand(Utterance(self.taxonomy.matters[0].name))
 
     def category(self, text: str) -> RankedCategory:
         """Ranks a text alone (as in a CSV), original or normalised."""
@@ -168,6 +174,7 @@ class _Rules:
     delicate_words: re.Pattern[str]
     injection: re.Pattern[str]
     clauses: re.Pattern[str]
+    context: dict[str, float]
 
 
 @lru_cache(maxsize=1)
@@ -178,6 +185,7 @@ def _rules() -> _Rules:
         re.compile(raw["delicate"]["words"]),
         re.compile(raw["injection"], re.IGNORECASE),
         re.compile(raw["clauses"]),
+        {name: float(value) for name, value in raw["context"].items()},
     )
 
 

@@ -1,0 +1,40 @@
+"""Whole transcripts through `minhu replay`, scored by the scorer that lies beside the data where there is one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from models.bench.sections import Bench, NotRunError, Row, section
+
+SCORER = Path("score/score_replay.py")
+
+
+@section("transcripts through the assistant")
+def replay(bench: Bench) -> Iterator[Row]:
+    data = bench.need_data()
+    scorer = data.parent / SCORER
+    if not scorer.is_file():
+        raise NotRunError(f"{scorer} is missing")
+    gold = data / "transcripts" / "dev.jsonl"
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out.jsonl"
+        _run([sys.executable, "-m", "bot", "replay", str(gold), "--out", str(out)])
+        figures = json.loads(_run([sys.executable, str(scorer), str(gold), str(out), "--json"]))
+    for name, value in figures.items():
+        if name.startswith("_"):
+            continue
+        parts = value.items() if isinstance(value, dict) else [("", value)]
+        for part, number in parts:
+            yield Row(f"{name} {part}".strip(), float(number), data="transcripts/dev")
+
+
+def _run(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NotRunError(f"{' '.join(command[1:4])}: {done.stderr.strip()[-300:] or done.returncode}")
+    return done.stdout
