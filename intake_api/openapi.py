@@ -59,7 +59,7 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     problems = dict(_ALWAYS)
     if operation.get("security"):
         problems |= _SIGNED
-    if "{" in path:
+    if operation.get("parameters"):
         problems["404"] = "It does not exist or is not visible to you."
     if "requestBody" in operation:
         problems |= _BODY
@@ -69,10 +69,10 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
         problems |= _CHANGES
     for status, meaning in sorted(problems.items()):
         if status == "422" or status not in responses:
-            responses[status] = {
-                "description": meaning,
-                "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-            }
+            responses[status] = {"description": meaning}
+    for status, response in responses.items():
+        if status >= "400":
+            response.setdefault("content", {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}})
     _add_examples(operation)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, File, Form, Header, Path, Request, UploadFile
 from fastapi.responses import FileResponse
@@ -22,7 +22,10 @@ Key = Annotated[str | None, Header(max_length=300, pattern=r"^[!-~]+$", descript
 MessageId = Annotated[str, Form(max_length=200, description="The message it came with.")]
 
 
-@router.post("/tickets/{ticket_id}/media", summary="Hand over evidence", status_code=201)
+FULL: dict[int | str, dict[str, Any]] = {507: {"description": "The file could not be stored."}}
+
+
+@router.post("/tickets/{ticket_id}/media", summary="Hand over evidence", status_code=201, responses=FULL)
 async def add_media(
     ticket_id: TicketId,
     file: Annotated[UploadFile, File(description="A photo, voice message, video or PDF of at most 10 MB.")],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Path, Request, Response
 
@@ -46,7 +46,13 @@ def _person(principal: Principal, csrf: str) -> PersonView:
     return PersonView(login=principal.id, name=principal.name, role=cast(PersonRole, principal.role), area=shown, csrf=csrf)
 
 
-@router.post("/session", summary="Sign in")
+REFUSED: dict[int | str, dict[str, Any]] = {
+    401: {"description": "The name or the password is wrong."},
+    429: {"description": "Too many failed tries."},
+}
+
+
+@router.post("/session", summary="Sign in", responses=REFUSED)
 async def sign_in(body: SignInIn, request: Request, response: Response, db: Db, seal: Seal, settings: Config, now: Now) -> PersonView:
     """Sets the session cookie. Five failures within a quarter of an hour close the name for that time."""
     account, cookie = await service.sign_in(db, seal, body.login, body.password, address_of(request, settings), now)
