@@ -37,7 +37,7 @@ MOST_MOVES = 5
 class Evidence(Protocol):
     """Where fetched media go: the intake API's client."""
 
-    async def add_media(self, ticket_id: str, data: bytes, mime: str, key: str) -> object: ...
+    async def add_media(self, ticket_id: str, data: bytes, mime: str, key: str, message_id: str = "") -> object: ...
 
 
 def _no_limit(_chat: str) -> Rate:
@@ -197,7 +197,7 @@ class Delivery:
             if self.intake is None:
                 return await self._give_up(item, "no intake API to hand media to")
             data, mime = await self.channel.fetch(fetch.media)
-            await self.intake.add_media(fetch.ticket_id, data, mime, fetch.key)
+            await self.intake.add_media(fetch.ticket_id, data, mime, fetch.key, fetch.message_id)
         except SpeakError as error:
             if error.retry_after_s is None:
                 return await self._give_up(item, str(error))

@@ -326,7 +326,7 @@ async def test_media_are_fetched_and_handed_over_once(redis: Redis) -> None:
             self.got: list[tuple[str, bytes, str, str]] = []
             self.down = 2
 
-        async def add_media(self, ticket_id: str, data: bytes, mime: str, key: str) -> None:
+        async def add_media(self, ticket_id: str, data: bytes, mime: str, key: str, message_id: str = "") -> None:
             if self.down:
                 self.down -= 1
                 raise ConnectionError
