@@ -106,13 +106,13 @@ async def bind_chat(body: BindIn, _: Assistant, session: Session, now: Now) -> C
     return await queries.chat_view(session, body.channel, body.chat_id)
 
 
-@router.get("/chats/{channel}/{chat_id}", summary="One chat with its grid")
+@router.get("/chats/{channel}/{chat_id:path}", summary="One chat with its grid")
 async def read_chat(channel: ChannelName, chat_id: ChatId, _: Channel, session: Session) -> ChatView:
     """Grid, gazetteer, roster and settings; an old id of a group that moved leads to the new one. No grid when never bound."""
     return await queries.chat_view(session, channel, chat_id)
 
 
-@router.put("/chats/{channel}/{chat_id}/settings", summary="Change a chat's settings")
+@router.put("/chats/{channel}/{chat_id:path}/settings", summary="Change a chat's settings")
 async def put_settings(
     channel: ChannelName, chat_id: ChatId, body: ChatSettings, _: AssistantOrAdministrator, session: Session
 ) -> ChatView:

@@ -33,7 +33,7 @@ async def test_it_is_ready_with_redis(app: FastAPI, nobody: httpx.AsyncClient, r
 async def test_metrics_count_by_route_and_name_nobody(service: httpx.AsyncClient) -> None:
     await service.get("/v1/chats/web/g-secret-group")
     figures = (await service.get("/metrics")).text
-    assert 'minhu_http_requests_total{method="GET",route="/v1/chats/{channel}/{chat_id}",status="200"} 1.0' in figures
+    assert 'minhu_http_requests_total{method="GET",route="/v1/chats/{channel}/{chat_id:path}",status="200"} 1.0' in figures
     assert "g-secret-group" not in figures
 
 
