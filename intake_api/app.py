@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from intake_api import health, http, openapi, problems
 from intake_api.catalogue.api import router as catalogue_router
 from intake_api.catalogue.service import ensure_default
+from intake_api.console.pages import router as console_router
 from intake_api.db import Database
 from intake_api.grids.api import router as grids_router
 from intake_api.media.api import router as media_router
@@ -34,6 +35,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     tickets_router,
     media_router,
     webhooks_router,
+    console_router,
 )
 log = structlog.get_logger()
 

@@ -34,7 +34,7 @@ class Poisoned:
 
 async def poisoned(redis: Redis, count: int = 100) -> list[Poisoned]:
     """The newest first. Raises RedisError when Redis is out of reach."""
-    rows: list[Any] = await redis.xrevrange(STREAM, count=count)
+    rows: Any = await redis.xrevrange(STREAM, count=count)
     return [_read(entry_id, fields) for entry_id, fields in rows]
 
 
@@ -47,13 +47,13 @@ def _read(entry_id: bytes, fields: dict[bytes, bytes]) -> Poisoned:
 
 async def put_back(redis: Redis, entry_id: str) -> bool:
     """Into the stream it came from; False when somebody did it already or its original is gone."""
-    rows: list[Any] = await redis.xrange(STREAM, entry_id, entry_id)
+    rows: Any = await redis.xrange(STREAM, entry_id, entry_id)
     if not rows:
         return False
     stream = _read(*rows[0]).stream
     if not stream.startswith(("heard:", "events:")):
         return False
-    return bool(await redis.eval(_PUT_BACK, 3, STREAM, f"poison-raw:{entry_id}", stream, entry_id))  # type: ignore[misc]
+    return bool(await redis.eval(_PUT_BACK, 3, STREAM, f"poison-raw:{entry_id}", stream, entry_id))
 
 
 async def discard(redis: Redis, entry_id: str) -> bool:
