@@ -41,6 +41,8 @@ class WebChannel:
     """Serves the page on `sock`, or on host and port. `uploads` is the folder of photos. State is in Redis at `redis_url`."""
 
     name = "web"
+    # saying a key again changes nothing, so after a crash the speaker simply asks again
+    idempotent = True
 
     def __init__(
         self,
