@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from hashlib import sha256
@@ -19,6 +19,7 @@ from nlp.documents import Document, DocumentError, document
 FORMAT = 1
 _CURRENT = "current"
 _DOCUMENTS = "documents.jsonl"
+VECTORS = "vectors"
 
 
 class BaseError(RuntimeError):
@@ -48,9 +49,7 @@ def read_documents(folder: Path) -> dict[str, Document]:
     try:
         about = json.loads(current.read_text(encoding="utf8"))
         if about["format"] != FORMAT:
-            raise BaseError(
-                f"{folder} was written in format {about['format']}, this program reads {FORMAT}; import the documents again"
-            )
+            raise BaseError(f"{folder} was written in format {about['format']}, this program reads {FORMAT}; import the documents again")
         data = (folder / about["generation"] / _DOCUMENTS).read_bytes()
         if sha256(data).hexdigest() != about["sha256"]:
             raise BaseError(
@@ -69,16 +68,11 @@ def is_base(folder: Path) -> bool:
     return (folder / _CURRENT).exists()
 
 
-def write_documents(folder: Path, documents: Mapping[str, Document], extra: Iterable[tuple[str, Path]] = ()) -> None:
-    """Replace the base in one step: a reader sees the old one or the new one. The caller holds `writing(folder)`.
-
-    `extra` files are moved in under their names.
-    """
+def write_documents(folder: Path, documents: Mapping[str, Document]) -> None:
+    """Replace the base in one step: a reader sees the old one or the new one. The caller holds `writing(folder)`."""
     generation = Path(tempfile.mkdtemp(prefix="g-", dir=folder))
     data = "".join(json.dumps(_row(d), ensure_ascii=False) + "\n" for d in documents.values()).encode("utf8")
     _write(generation / _DOCUMENTS, data)
-    for name, path in extra:
-        os.replace(path, generation / name)
     about = {"format": FORMAT, "generation": generation.name, "documents": len(documents), "sha256": sha256(data).hexdigest()}
     fresh = folder / f".{_CURRENT}"
     _write(fresh, json.dumps(about).encode())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import date, timedelta
 from typing import Any
 
 from nlp.schema import Passage
@@ -78,9 +79,7 @@ def document(row: Mapping[str, Any]) -> Document:
     for key in ("date", "valid_from", "valid_until"):
         if values.get(key):
             values[key] = iso_day(values[key])
-    return Document(
-        **{**_read_off(text), **{k: v for k, v in values.items() if v}}, text=text, supersedes=names, pairs=tuple(pairs)
-    )
+    return Document(**{**_read_off(text), **{k: v for k, v in values.items() if v}}, text=text, supersedes=names, pairs=tuple(pairs))
 
 
 def document_of_text(name: str, text: str) -> Document:
@@ -99,19 +98,57 @@ def document_of_text(name: str, text: str) -> Document:
 def passages_of(source: Document, limit: int = MAX_CHARS) -> list[Passage]:
     """The passages of a document in its order; ids are `doc#n` and stay the same while the document does."""
     about = {k: getattr(source, k) for k in ("title", "number", "issuer", "date", "link", "valid_from", "valid_until", "area")}
-    found = [
-        Passage(f"{source.id}#{i}", source.id, p.text, clause=p.clause, **about) for i, p in enumerate(split(source.text, limit))
-    ]
+    found = [Passage(f"{source.id}#{i}", source.id, p.text, clause=p.clause, **about) for i, p in enumerate(split(source.text, limit))]
     found += [Passage(f"{source.id}#q{i}", source.id, q, curated_answer=a, **about) for i, (q, a) in enumerate(source.pairs)]
     return found
+
+
+def passages_of_all(documents: Iterable[Document]) -> list[Passage]:
+    """The passages of a whole base; those of a superseded document name their heir and end the day before it begins."""
+    every = list(documents)
+    heirs = heirs_of(every)
+    found: list[Passage] = []
+    for source in every:
+        heir = heirs.get(source.id)
+        last = min(filter(None, (source.valid_until, _day_before(heir.valid_from or heir.date) if heir else "")), default="")
+        for passage in passages_of(source):
+            found.append(replace(passage, superseded_by=heir.id, valid_until=last) if heir else passage)
+    return found
+
+
+def heirs_of(documents: Iterable[Document]) -> dict[str, Document]:
+    """Document id → the document that supersedes it (named by id, number or title), the latest where several do."""
+    every = list(documents)
+    named: dict[str, list[str]] = {}
+    for source in every:
+        for name in {source.id, source.number, source.title} - {""}:
+            named.setdefault(_plain(name), []).append(source.id)
+    heirs: dict[str, Document] = {}
+    for heir in sorted(every, key=lambda d: d.valid_from or d.date):
+        for name in heir.supersedes:
+            heirs |= {old: heir for old in named.get(_plain(name), ()) if old != heir.id}
+    return heirs
+
+
+def _plain(name: str) -> str:
+    return "".join(c for c in name if c.isalnum())
+
+
+def _day_before(day: str) -> str:
+    return (date.fromisoformat(day) - timedelta(days=1)).isoformat() if day else ""
 
 
 def iso_day(text: str) -> str:
     """2020年2月3日, 2020/2/3, 2020-02-03 → 2020-02-03. Raises DocumentError for anything else."""
     found = re.match(r"(\d{4})\s*[年/.-]\s*(\d{1,2})\s*[月/.-]\s*(\d{1,2})", text)
-    if not found or not (1 <= int(found[2]) <= 12 and 1 <= int(found[3]) <= 31):
-        raise DocumentError(f"{text!r} is no date like 2020-02-03")
-    return f"{found[1]}-{int(found[2]):02d}-{int(found[3]):02d}"
+    try:
+        return date(*(int(part) for part in found.groups())).isoformat() if found else _no_date(text)
+    except ValueError:
+        return _no_date(text)
+
+
+def _no_date(text: str) -> str:
+    raise DocumentError(f"{text!r} is no date like 2020-02-03")
 
 
 def _read_off(text: str) -> dict[str, str]:
@@ -119,8 +156,11 @@ def _read_off(text: str) -> dict[str, str]:
     opening = text[:_OPENING]
     number = _NUMBER.search(opening)
     days = _DAY.findall(text[-400:]) or _DAY.findall(opening)
-    date = "-".join((days[-1][0], days[-1][1].zfill(2), days[-1][2].zfill(2))) if days else ""
-    return {"title": title_of(text), "number": number[0] if number else "", "date": date}
+    try:
+        written = iso_day("-".join(days[-1])) if days else ""
+    except DocumentError:  # 2月30日 in a text is not ours to mend
+        written = ""
+    return {"title": title_of(text), "number": number[0] if number else "", "date": written}
 
 
 def title_of(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -12,19 +12,15 @@ import yaml
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from nlp import spans, trust
 from nlp.bm25 import Bm25
+from nlp.encoder import Encoder
+from nlp.meaning import Floats, Meaning, encode_passages
 from nlp.schema import Answer, Citation, Hit, Passage
-from nlp.split import sentences
-from nlp.terms import synonyms_in, terms
+from nlp.split import clause_at
+from nlp.terms import fold, pairs, synonyms_in, terms
 
 _SETTINGS = Path(__file__).with_name("retrieval.yaml")
-
-
-class Words(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    k1: float
-    b: float
 
 
 class Tuning(BaseModel):
@@ -32,12 +28,16 @@ class Tuning(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    bm25: Words
-    passage_chars: int
+    k1: float
+    b: float
     whole_document: float
     synonym_weight: float
+    meaning_weight: float
+    nearest: int
     candidates: int
+    read: int
     refuse_below: float
+    trust: dict[str, float]
 
 
 @lru_cache(maxsize=1)
@@ -46,77 +46,150 @@ def tuning() -> Tuning:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """A passage with what found it: its share of the best score by words, its cosine (None without an encoder), both together."""
+
+    row: int
+    words: float
+    meaning: float | None
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was found for a question, best first, with the scores of all passages by words (float32 [passages])."""
+
+    question: str
+    words: NDArray[np.float32]
+    found: list[Found]
+
+
+@dataclass(frozen=True)
 class Base:
-    """Passages and what finds them. `documents` are ids in order of first passage; `doc_of[i]` is passage i's row among them."""
+    """Passages and what finds them. `documents` are ids in order of first passage; `doc_of[i]` is passage i's row among them.
+
+    Safe to share between threads: nothing in it changes after it is built.
+    """
 
     passages: tuple[Passage, ...]
     documents: tuple[str, ...]
     doc_of: NDArray[np.int32]
     by_passage: Bm25
     by_document: Bm25
+    meaning: Meaning | None
+    terms_of_use: tuple[tuple[str, str, str, str], ...]
+    use_of: NDArray[np.int32]
     tuned: Tuning = field(default_factory=tuning)
 
     @classmethod
-    def build(cls, passages: Iterable[Passage]) -> Base:
-        """Index passages; those of one document must carry the same `doc`."""
-        kept = tuple(passages)
-        rows: dict[str, int] = {}
-        doc_of = np.array([rows.setdefault(p.doc, len(rows)) for p in kept], np.int32)
+    def build(
+        cls,
+        passages: Iterable[Passage],
+        encoder: Encoder | None = None,
+        vectors: Floats | None = None,
+        done: Callable[[int], None] = lambda n: None,
+    ) -> Base:
+        """Index passages; without an encoder words alone find them. `vectors` saves encoding what was encoded before (in order)."""
+        given = list(passages)
+        rows: dict[str, int] = {p.doc: 0 for p in given}
+        rows = {doc: row for row, doc in enumerate(rows)}
+        order = sorted(range(len(given)), key=lambda i: rows[given[i].doc])  # a document's passages lie together
+        kept = tuple(given[i] for i in order)
+        doc_of = np.array([rows[p.doc] for p in kept], np.int32)
         tuned = tuning()
-        cuts = [terms(words_of(p)) for p in kept]
-        whole: list[list[str]] = [[] for _ in rows]
-        for row, cut in zip(doc_of, cuts, strict=True):
-            whole[row].extend(cut)
-        by_passage = Bm25.build(cuts, tuned.bm25.k1, tuned.bm25.b)
-        return cls(kept, tuple(rows), doc_of, by_passage, Bm25.build(whole, tuned.bm25.k1, tuned.bm25.b), tuned)
-
-    def scores(self, question: str) -> NDArray[np.float32]:
-        """float32 [passages]: how well the words of each passage, and of its document, meet the question."""
-        asked, other = terms(question), [t for s in synonyms_in(question) for t in terms(s)]
-        passage = self.by_passage.scores(asked) + self.tuned.synonym_weight * self.by_passage.scores(other)
-        document = self.by_document.scores(asked) + self.tuned.synonym_weight * self.by_document.scores(other)
-        return np.asarray(passage + self.tuned.whole_document * document[self.doc_of] * (passage > 0), np.float32)
-
-    def citable(self, today: str, area: str) -> NDArray[np.bool_]:
-        """Which passages may be shown on a day (YYYY-MM-DD; "" = any) to somebody of an area (市/区/街道/社区; "" = any)."""
-        return np.array([may_cite(p, today, area) for p in self.passages], bool)
+        by_passage = Bm25.build((terms(words_of(p)) for p in kept), tuned.k1, tuned.b)
+        by_document = by_passage.gathered(doc_of, len(rows), tuned.k1, tuned.b)
+        meaning = None
+        if encoder is not None and kept:
+            texts = [text_to_encode(p) for p in kept]
+            meaning = Meaning.build(encoder, texts, encode_passages(encoder, texts, done) if vectors is None else vectors[order])
+        uses: dict[tuple[str, str, str, str], int] = {}
+        use_of = np.array([uses.setdefault(_use(p), len(uses)) for p in kept], np.int32)
+        return cls(kept, tuple(rows), doc_of, by_passage, by_document, meaning, tuple(uses), use_of, tuned)
 
     def search(self, question: str, top: int = 10, *, today: str = "", area: str = "") -> list[Hit]:
-        """The best passage of each of the `top` best documents, best first."""
+        """The best passage of each of the `top` best documents, best first. Scores compare within one question only."""
+        return self.hits(self.look(question, today=today, area=area), top)
+
+    def answer(self, question: str, *, today: str = "", area: str = "") -> Answer | None:
+        """The words that answer, quoted from their passage; None when nothing in the base is good enough.
+
+        `confidence` is the calibrated probability that the base holds the answer; a curated answer is given word for word.
+        """
+        return self.answer_from(self.look(question, today=today, area=area))
+
+    def hits(self, look: Look, top: int) -> list[Hit]:
+        """As `search`, from what was found already."""
         found: dict[int, Hit] = {}
-        for row, score in self._ranked(question, today, area):
-            found.setdefault(int(self.doc_of[row]), Hit(self.passages[row], round(score, 4)))
+        for one in look.found:
+            found.setdefault(int(self.doc_of[one.row]), Hit(self.passages[one.row], round(one.score, 4)))
             if len(found) == top:
                 break
         return list(found.values())
 
-    def answer(self, question: str, *, today: str = "", area: str = "") -> Answer | None:
-        """The sentence that answers, quoted from its passage; None when nothing in the base is good enough."""
-        ranked = self._ranked(question, today, area)
-        if not ranked:
+    def look(self, question: str, *, today: str = "", area: str = "") -> Look:
+        """Passages that may be shown on a day (YYYY-MM-DD; "" = any) to somebody of an area (市/区/街道/社区; "" = any), best first."""
+        if not self.passages or not question.strip():
+            return Look(question, np.zeros(len(self.passages), np.float32), [])
+        words = self.word_scores(question)
+        share = words / max(float(words.max()), 1e-6)
+        cosines = self.meaning.cosines(question, self.tuned.nearest) if self.meaning else None
+        total = share if cosines is None else share + self.tuned.meaning_weight * cosines
+        total = np.where(self._citable(today, area), total, -np.inf)
+        count = min(self.tuned.candidates, len(total))
+        best = np.argpartition(-total, count - 1)[:count]
+        best = best[np.argsort(-total[best], kind="stable")]
+        found = [
+            Found(int(i), float(share[i]), None if cosines is None else float(cosines[i]), float(total[i]))
+            for i in best
+            if np.isfinite(total[i]) and (share[i] > 0 or cosines is not None)
+        ]
+        return Look(question, words, found)
+
+    def answer_from(self, look: Look) -> Answer | None:
+        """As `answer`, from what was found already."""
+        if not look.found:
             return None
-        passage = self.passages[ranked[0][0]]
-        covered = self._covered(question, passage)
-        if covered < self.tuned.refuse_below:
+        sure = self.probability(look)
+        if sure < self.tuned.refuse_below:
             return None
-        if passage.curated_answer:
-            return Answer(passage.curated_answer, cite(passage, passage.curated_answer), covered)
-        quote = max(sentences(passage.text), key=lambda s: self._weight(set(terms(s)) & set(terms(question)))).strip()
-        return Answer(quote, cite(passage, quote), covered)
+        first = self.passages[look.found[0].row]
+        if first.curated_answer:
+            return Answer(first.curated_answer, cite(first, first.curated_answer, first.clause), sure)
+        return self._quoted(look.question, look.found[: self.tuned.read], sure)
 
-    def _ranked(self, question: str, today: str, area: str) -> list[tuple[int, float]]:
-        if not self.passages:
-            return []
-        scores = np.where(self.citable(today, area), self.scores(question), 0)
-        best = np.argsort(-scores, kind="stable")[: self.tuned.candidates]
-        return [(int(i), float(scores[i])) for i in best if scores[i] > 0]
+    def probability(self, look: Look) -> float:
+        """That the base holds the answer, judged by the best passage found."""
+        passage = words_of(self.passages[look.found[0].row])
+        return trust.probability(trust.signs(look.question, passage, self.by_passage, look.words), self.tuned.trust)
 
-    def _weight(self, found: Iterable[str]) -> float:
-        return sum(self.by_passage.idf_of(t) for t in found)
+    def word_scores(self, question: str) -> NDArray[np.float32]:
+        """float32 [passages]: how well the words of each passage, and of its whole document, meet the question."""
+        asked, other = terms(question), [t for s in synonyms_in(question) for t in terms(s)]
+        passage, document = (
+            index.scores(asked) + self.tuned.synonym_weight * index.scores(other) for index in (self.by_passage, self.by_document)
+        )
+        return np.asarray(passage + self.tuned.whole_document * document[self.doc_of] * (passage > 0), np.float32)
 
-    def _covered(self, question: str, passage: Passage) -> float:
-        asked = set(terms(question))
-        return self._weight(asked & set(terms(words_of(passage)))) / max(self._weight(asked), 1e-9)
+    def _quoted(self, question: str, found: Sequence[Found], sure: float) -> Answer | None:
+        rarity = {pair: self.by_passage.idf_of(pair) for pair in set(pairs(fold(question)))}
+        best: tuple[float, Passage, int, int] | None = None
+        for rank, one in enumerate(found):
+            passage = self.passages[one.row]
+            if passage.curated_answer:
+                continue
+            behind = found[0].score - one.score
+            chosen = spans.best_stretch(question, passage.text, rarity, behind=behind, first=rank == 0)
+            if chosen and (best is None or chosen[0] > best[0]):
+                best = (chosen[0], passage, chosen[1], chosen[2])
+        if best is None:
+            return None
+        _, passage, start, end = best
+        quote = passage.text[start:end].strip()
+        return Answer(quote, cite(passage, quote, clause_at(passage.text, passage.clause, start)), sure)
+
+    def _citable(self, today: str, area: str) -> NDArray[np.bool_]:
+        return np.array([may_cite(*use, today=today, area=area) for use in self.terms_of_use], bool)[self.use_of]
 
 
 def words_of(passage: Passage) -> str:
@@ -124,18 +197,22 @@ def words_of(passage: Passage) -> str:
     return f"{passage.title}\n{passage.clause}\n{passage.text}"
 
 
-def may_cite(passage: Passage, today: str, area: str) -> bool:
-    """Within validity, not superseded, and of the asker's own area or one around it."""
-    if passage.superseded_by:
+def text_to_encode(passage: Passage) -> str:
+    return f"{passage.title} {passage.text}"
+
+
+def _use(passage: Passage) -> tuple[str, str, str, str]:
+    return passage.valid_from, passage.valid_until, passage.superseded_by, passage.area
+
+
+def may_cite(valid_from: str, valid_until: str, superseded_by: str, scope: str, *, today: str, area: str) -> bool:
+    """Within validity, not superseded (on a known day: not yet), and of the asker's own area or one around it."""
+    if superseded_by and not (today and valid_until and today <= valid_until):
         return False
-    if today and ((passage.valid_from and today < passage.valid_from) or (passage.valid_until and today > passage.valid_until)):
+    if today and ((valid_from and today < valid_from) or (valid_until and today > valid_until)):
         return False
-    return not passage.area or not area or f"{area.strip('/')}/".startswith(f"{passage.area.strip('/')}/")
+    return not scope or not area or f"{area.strip('/')}/".startswith(f"{scope.strip('/')}/")
 
 
-def cite(passage: Passage, quote: str) -> Citation:
-    return Citation(passage.doc, passage.title, passage.number, passage.clause, passage.date, passage.link, quote)
-
-
-def unique(passages: Sequence[Passage]) -> bool:
-    return len({p.id for p in passages}) == len(passages)
+def cite(passage: Passage, quote: str, clause: str) -> Citation:
+    return Citation(passage.doc, passage.title, passage.number, clause, passage.date, passage.link, quote)

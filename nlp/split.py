@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 MAX_CHARS = 350
+PATH_MARK = " › "
 _NUM = "[一二三四五六七八九十百零〇\\d]"
 # rank, pattern: the outer marks of Chinese official writing before the inner ones
 _MARKS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
@@ -46,7 +47,7 @@ class Piece:
 
     @property
     def clause(self) -> str:
-        return " › ".join(self.path)
+        return PATH_MARK.join(self.path)
 
 
 @dataclass(slots=True)
@@ -202,3 +203,22 @@ def _shared(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
     """The headings above both: a piece of several clauses is cited by what they have in common."""
     same = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
     return a[:same]
+
+
+def clause_at(text: str, clause: str, at: int) -> str:
+    """The path of headings that holds for position `at` of a piece, whose own path is `clause`: a piece may hold several clauses."""
+    stack = [(_rank_of(h), h) for h in clause.split(PATH_MARK)] if clause else []
+    for found in re.finditer(r"(?:(?<=[\s。；：！？;:])|\A)(?=[第（(①-⑮一二三四五六七八九十\d#])", text):
+        start = found.start()
+        if start > at:
+            break
+        rank = mark_rank(text[start:])
+        if rank is not None:
+            heading = heading_of(text[start : start + 60], rank)
+            stack = [(r, h) for r, h in stack if r < rank] + [(rank, heading)]
+    return PATH_MARK.join(h for _, h in stack)
+
+
+def _rank_of(heading: str) -> int:
+    rank = mark_rank(heading)
+    return 2 if rank is None else rank

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import track
-
+from bot.assistant.policy import encoder_in
+from bot.cli.files import progress, write_whole
 from bot.errors import UsageError
-from nlp.base_folder import BaseError, is_base, read_documents, write_documents, writing
-from nlp.documents import Document, DocumentError, iso_day, passages_of
+from bot.settings import BotSettings
+from nlp.base_folder import VECTORS, BaseError, is_base, read_documents, write_documents, writing
+from nlp.documents import Document, DocumentError, iso_day, passages_of_all
+from nlp.encoder import Encoder
+from nlp.kept_vectors import KeptVectors
 from nlp.readers import read_file, readable
-from nlp.retrieve import Base
+from nlp.retrieve import Base, text_to_encode
 from nlp.schema import Answer, Hit
 
 
@@ -28,6 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     into = commands.add_parser("import", help="documents into a base", description="Documents (files or folders) into a base.")
     into.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     into.add_argument("--base", required=True, type=Path, metavar="DIR")
+    into.add_argument("--words-only", action="store_true", help="do not encode; search encodes what it needs, or goes by words")
     find = commands.add_parser("search", help="questions answered from a base", description="Questions answered from a base.")
     find.add_argument("questions", type=Path, metavar="IN.jsonl", help='lines of {"id", "question"}')
     find.add_argument("--base", required=True, type=Path, metavar="DIR")
@@ -61,7 +62,7 @@ def _import(options: argparse.Namespace) -> int:
         known = read_documents(options.base) if is_base(options.base) else {}
         tally, documents = Tally(), dict(known)
         files = list(_files(options.paths))
-        for name, path in track(files, "reading", console=Console(stderr=True), disable=not sys.stderr.isatty()):
+        for name, path in progress(files, "reading"):
             for found in _read(name, path, tally):
                 before = documents.get(found.id)
                 if before is None:
@@ -77,6 +78,8 @@ def _import(options: argparse.Namespace) -> int:
             raise UsageError("none of the files could be read, the base was not written")
         if tally.added or tally.changed or not is_base(options.base):
             write_documents(options.base, documents)
+        if not options.words_only:
+            _encode(options.base, documents)
     print(
         f"{tally.added} documents added, {tally.changed} changed, {tally.same} the same, {len(tally.unread)} not read; "
         f"{options.base} holds {len(documents)}"
@@ -119,13 +122,43 @@ def _search(options: argparse.Namespace) -> int:
         raise UsageError(f"--today {error}") from error
     questions = _questions(options.questions)
     documents = read_documents(options.base)
-    base = Base.build(p for d in documents.values() for p in passages_of(d))
-    with _whole(options.out) as out:
-        for row in track(questions, "searching", console=Console(stderr=True), disable=not sys.stderr.isatty()):
-            hits = base.search(row["question"], options.top, today=today, area=options.area)
-            answer = base.answer(row["question"], today=today, area=options.area)
-            out.write(json.dumps(line_of(row["id"], hits, answer), ensure_ascii=False) + "\n")
+    passages = passages_of_all(documents.values())
+    encoder = _encoder()
+    kept = KeptVectors(options.base / VECTORS, encoder, writable=False) if encoder else None
+    vectors = kept.vectors([text_to_encode(p) for p in passages], _told) if kept else None
+    base = Base.build(passages, encoder, vectors)
+
+    def lines() -> Iterator[str]:
+        for row in progress(questions, "searching"):
+            look = base.look(row["question"], today=today, area=options.area)
+            yield json.dumps(line_of(row["id"], base.hits(look, options.top), base.answer_from(look)), ensure_ascii=False) + "\n"
+
+    write_whole(options.out, lines())
     return 0
+
+
+def _encoder() -> Encoder | None:
+    settings = BotSettings()
+    encoder = encoder_in(settings.models_dir, settings.encoder)
+    if encoder is None:
+        print("no encoder can be used: passages are found by their words alone", file=sys.stderr)
+    return encoder
+
+
+def _encode(folder: Path, documents: dict[str, Document]) -> None:
+    """Vectors for what is new; interrupted, the next import goes on where this one stopped."""
+    encoder = _encoder()
+    if encoder is None:
+        return
+    texts = [text_to_encode(p) for p in passages_of_all(documents.values())]
+    kept = KeptVectors(folder / VECTORS, encoder, writable=True)
+    kept.vectors(texts, _told)
+    kept.keep_only(texts)
+
+
+def _told(done: int, of: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\rencoding {done} of {of} passages", end="\n" if done == of else "", file=sys.stderr, flush=True)
 
 
 def line_of(question_id: Any, hits: list[Hit], answer: Answer | None) -> dict[str, Any]:
@@ -158,26 +191,3 @@ def _questions(path: Path) -> list[dict[str, Any]]:
             raise UsageError(f'{path}, line {n}: needs "id" and "question"')
         found.append(row)
     return found
-
-
-class _whole:  # noqa: N801  # read as a verb: with _whole(path) as out
-    """A text file that appears under its name only when it was written to the end."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> Any:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            handle, self._partial = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.parent)
-        except OSError as error:
-            raise UsageError(f"{self._path} cannot be written ({error.strerror}); give another place") from error
-        self._out = os.fdopen(handle, "w", encoding="utf8")
-        return self._out
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        self._out.close()
-        if kind is None:
-            os.replace(self._partial, self._path)
-        else:
-            os.unlink(self._partial)

@@ -1,0 +1,101 @@
+"""Policy questions to learn and measure from: bases, questions they answer, and texts they must refuse, by where they come from."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp.documents import Document, passages_of
+from nlp.encoder import Encoder
+from nlp.readers import read_file
+from nlp.retrieve import Base
+
+_OWN_QUESTIONS = Path(__file__).with_name("idcard_questions.txt")
+_PLAIN = re.compile(r"\W")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`doc`: the document that answers (empty where only in scope or not is known), `answer`: the words that do."""
+
+    text: str
+    doc: str = ""
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """A base with what it must answer and what it must refuse (by source)."""
+
+    name: str
+    documents: list[Document]
+    asked: list[Question]
+    refuse: dict[str, list[str]]
+
+    def base(self, encoder: Encoder | None = None) -> Base:
+        return Base.build((p for d in self.documents for p in passages_of(d)), encoder)
+
+
+def exams(data: Path) -> dict[str, Exam]:
+    """policies: questions with their document and answer; idcard: regulations with questions written for this project;
+    replies: titles of letters with the authority's reply as the document.
+    """
+    shuffle = random.Random(3)
+    policies = read_file("docs.jsonl", (data / "policies/docs.jsonl").read_bytes())[0]
+    rows = [json.loads(line) for line in (data / "policies/questions.jsonl").read_text(encoding="utf8").splitlines() if line.strip()]
+    asked = [Question(r["question"], r["doc"], r["answer"]) for r in rows]
+    cards = [d for f in sorted((data / "policies/idcard").glob("*.txt")) for d in read_file(f.name, f.read_bytes())[0]]
+    own = [Question(line) for line in _OWN_QUESTIONS.read_text(encoding="utf8").splitlines() if line.strip()]
+    replies = [r for r in _table(data / "answers/dev.csv") if r["answer"].strip()]
+    titles = [Question(r["title"], f"{r['id']}-{i}") for i, r in enumerate(replies)]
+    letters = _table(data / "letters/dev.csv")
+    messages = _table(data / "labels/messages.csv")
+    chatter = [line.strip() for line in (data / "chat/sms.txt").read_text(encoding="utf8").splitlines() if len(line.strip()) > 3]
+    sources = {
+        "letters": [r["title"] for r in letters],
+        "details": [r["detail"][:120] for r in letters if r["detail"]],
+        "sms": chatter,
+        "group reports": [r["text"] for r in messages if r["kind"] == "report"],
+        "group chat": [r["text"] for r in messages if r["kind"] == "chat"],
+    }
+    for texts in sources.values():
+        shuffle.shuffle(texts)
+    refuse = {name: texts[:200] for name, texts in sources.items()}
+    other = [q.text for q in asked]
+    shuffle.shuffle(other)
+    of_reply = [Document(q.doc, r["answer"], title="") for q, r in zip(titles, replies, strict=True)]
+    return {
+        "policies": Exam("policies", policies, asked, {"other base": [q.text for q in own], **refuse}),
+        "idcard": Exam("idcard", cards, own, {"other base": other[:200], **refuse}),
+        "replies": Exam("replies", of_reply, titles, {"other base": other[200:400], "sms": chatter[200:400]}),
+    }
+
+
+def ranks(base: Base, asked: Iterable[Question]) -> NDArray[np.int64]:
+    """Place of the right document among those found for each question, from 0; 10 when it is not among the first ten."""
+    found = []
+    for question in asked:
+        docs = [hit.passage.doc for hit in base.search(question.text, 10)]
+        found.append(docs.index(question.doc) if question.doc in docs else 10)
+    return np.array(found)
+
+
+def character_f1(given: str, gold: str) -> float:
+    """Share of characters two texts have in common, signs and space aside."""
+    a, b = Counter(_PLAIN.sub("", given)), Counter(_PLAIN.sub("", gold))
+    common = sum((a & b).values())
+    return 2 * common / (sum(a.values()) + sum(b.values())) if common else 0.0
+
+
+def _table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))

@@ -1,0 +1,170 @@
+"""`python -m models.quoting`: fits which words of a passage answer, and how far a base can be trusted, with grouped cross-validation."""
+
+from __future__ import annotations
+
+import argparse
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.corpora import data_folder
+from models.policies import Exam, Question, exams
+from nlp import spans, trust
+from nlp.retrieve import Base, words_of
+from nlp.terms import fold, pairs
+
+FOLDS = 5
+EPOCHS = 8
+RATE = 2e-3
+DECAY = 1e-2
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One question's candidate stretches: features [n, k], and the character F1 each would score."""
+
+    features: Floats
+    worth: Floats
+
+
+def choices(base: Base, asked: list[Question]) -> list[Choice]:
+    found = []
+    for question in asked:
+        rarity = {p: base.by_passage.idf_of(p) for p in set(pairs(fold(question.text)))}
+        features, worth = [], []
+        hits = base.look(question.text).found[: base.tuned.read]
+        for rank, hit in enumerate(hits):
+            text = base.passages[hit.row].text
+            some = spans.stretches(question.text, text, rarity)
+            behind = np.full((len(some.starts), 1), hits[0].score - hit.score, np.float32)
+            features.append(np.concatenate([some.features, behind, np.full_like(behind, rank == 0)], 1))
+            worth.append(_worth(text, question.answer, some))
+        found.append(Choice(np.concatenate(features), np.concatenate(worth)))
+    return found
+
+
+def _worth(text: str, gold: str, some: spans.Stretches) -> Floats:
+    """Character F1 of every stretch at once, from running counts."""
+    wanted = {c: gold.count(c) for c in set(gold) if c.isalnum()}
+    counts = np.array([[c == w for c in text] for w in wanted]).reshape(len(wanted), len(text)).cumsum(1)
+    counts = np.concatenate([np.zeros((len(wanted), 1), int), counts], 1)
+    length = np.concatenate(([0], np.cumsum([c.isalnum() for c in text])))
+    inside = counts[:, some.ends] - counts[:, some.starts]
+    common = np.minimum(inside, np.array(list(wanted.values())).reshape(-1, 1)).sum(0)
+    total = length[some.ends] - length[some.starts] + sum(wanted.values())
+    return np.asarray(2 * common / np.maximum(total, 1), np.float32)
+
+
+def fit_stretches(found: list[Choice]) -> Floats:
+    """Linear weights that raise the expected F1 of a choice made by softmax over the candidates of a question."""
+    import torch
+
+    torch.manual_seed(0)
+    every = np.concatenate([c.features for c in found])
+    mean, deviation = every.mean(0), every.std(0) + 1e-6
+    model = torch.nn.Linear(every.shape[1], 1)
+    optimiser = torch.optim.Adam(model.parameters(), lr=RATE, weight_decay=DECAY)
+    order = np.random.default_rng(0)
+    tensors = [(torch.tensor(np.clip((c.features - mean) / deviation, -6, 6)), torch.tensor(c.worth)) for c in found]
+    for _ in range(EPOCHS):
+        for at in order.permutation(len(tensors)):
+            features, worth = tensors[at]
+            loss = -(torch.softmax(model(features).squeeze(1), 0) * worth).sum()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    return np.asarray(model.weight.detach().numpy()[0] / deviation, np.float32)
+
+
+def expected(found: list[Choice], weights: Floats) -> list[float]:
+    return [float(c.worth[(c.features @ weights).argmax()]) for c in found]
+
+
+def by_document(asked: list[Question]) -> NDArray[np.int64]:
+    """A fold for each question; questions of one document share it."""
+    documents = sorted({q.doc for q in asked})
+    folds = dict(zip(documents, np.random.default_rng(1).permutation(len(documents)) % FOLDS, strict=True))
+    return np.array([folds[q.doc] for q in asked])
+
+
+def trust_rows(exam: Exam) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Signs [n, k] of texts in and out of scope, and which are in scope."""
+    base = exam.base()
+    texts = [(q.text, True) for q in exam.asked] + [(t, False) for some in exam.refuse.values() for t in some]
+    rows, inside = [], []
+    for text, scope in texts:
+        look = base.look(text)
+        if look.found:
+            passage = words_of(base.passages[look.found[0].row])
+            seen = trust.signs(text, passage, base.by_passage, look.words)
+            rows.append([seen[name] for name in trust.SIGNS])
+            inside.append(scope)
+    return np.array(rows), np.array(inside)
+
+
+def smaller(exam: Exam) -> dict[str, Exam]:
+    """The same exam over parts of its documents: what a probability says must not depend on how large a base is."""
+    some = random.Random(5)
+    found = {}
+    for size in (15, 40, 100):
+        for n in range(3):
+            documents = some.sample(exam.documents, size)
+            ids = {d.id for d in documents}
+            refuse = {source: texts[:60] for source, texts in exam.refuse.items()}
+            asked = [q for q in exam.asked if q.doc in ids]
+            found[f"{exam.name} {size}.{n}"] = Exam(f"{exam.name} {size}.{n}", documents, asked, refuse)
+    return found
+
+
+def report(rows: NDArray[np.float64], inside: NDArray[np.bool_], weights: dict[str, float]) -> str:
+    sure = np.array([trust.probability(dict(zip(trust.SIGNS, r, strict=True)), weights) for r in rows])
+    return f"answered {np.mean(sure[inside] >= 0.5):.3f}, refused {np.mean(sure[~inside] < 0.5):.3f}"
+
+
+def fit_trust(sets: list[tuple[NDArray[np.float64], NDArray[np.bool_]]]) -> dict[str, float]:
+    """Logistic regression in which every base, and what is in and out of scope within it, weighs the same."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    rows = np.concatenate([r for r, _ in sets])
+    inside = np.concatenate([i for _, i in sets])
+    weight = np.concatenate([np.where(i, 1 / i.sum(), 1 / (~i).sum()) for _, i in sets])
+    scale = StandardScaler().fit(rows)
+    model = LogisticRegression().fit(scale.transform(rows), inside, sample_weight=weight * 300)
+    slopes = model.coef_[0] / scale.scale_
+    constant = float(model.intercept_[0] - (slopes * scale.mean_).sum())
+    return {"constant": round(constant, 3), **{name: round(float(s), 3) for name, s in zip(trust.SIGNS, slopes, strict=True)}}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m models.quoting", description=__doc__)
+    parser.add_argument("--data", help="the data folder (default: MINHU_DATA, else ../shared/data)")
+    options = parser.parse_args()
+    every = exams(Path(data_folder(options.data)))
+    sets = {name: trust_rows(e) for name, e in {**every, **smaller(every["policies"])}.items()}
+    for name in ("policies", "idcard"):
+        weights = fit_trust([s for other, s in sets.items() if not other.startswith(name)])
+        print(f"trust, {name} left out: {report(*sets[name], weights)}", flush=True)
+    # replies often answer in words that have nothing to do with the title: they tell about other bases, and are not fitted on
+    weights = fit_trust([s for name, s in sets.items() if name != "replies"])
+    for name, (rows, inside) in sets.items():
+        print(f"trust, {name}, fitted on all but replies: {report(rows, inside, weights)}", flush=True)
+    print("trust:", weights, flush=True)
+    exam = every["policies"]
+    found, folds = choices(exam.base(), exam.asked), by_document(exam.asked)
+    scores: list[float] = []
+    for held in range(FOLDS):
+        fitted = fit_stretches([c for c, f in zip(found, folds, strict=True) if f != held])
+        scores += expected([c for c, f in zip(found, folds, strict=True) if f == held], fitted)
+    print(f"answer, {FOLDS} folds by document: character F1 {np.mean(scores):.3f} (n={len(scores)})")
+    target = Path(spans.__file__).with_name("answering.npz")
+    np.savez(target, weights=fit_stretches(found), names=np.array(spans.feature_names()))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
