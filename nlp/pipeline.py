@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import yaml
 
 from nlp.classify import in_context, rank
-from nlp.emergency import find_emergency
+from nlp.emergency import emergency_cues, find_emergency
 from nlp.encoder import Encoder, EncoderError, load_encoder
 from nlp.gate import choose_kind, kind_scores
 from nlp.linear import LinearModel, ModelError
@@ -25,6 +26,7 @@ RULES_PATH = Path(__file__).with_name("pipeline.yaml")
 MAX_TEXT = 4000
 """Longer messages are understood by their first 4,000 code points; masking reads all of it."""
 MIN_CLAUSE = 6
+_DEFAULT_CALL = "110"
 ALSO_MIN = 0.5
 _TOLD: frozenset[Kind] = frozenset({"report", "question", "supplement", "follow_up"})
 
@@ -103,11 +105,12 @@ class Understander:
         scores = kind_scores(utterance, self.models.kind, text)
         kind = choose_kind(scores, self._kind_thresholds())
         emergency = find_emergency(text, role=utterance.role, taxonomy=self.taxonomy)
+        alone = self.category(text) if kind in _TOLD or emergency else RankedCategory()
+        emergency = self._alarm(emergency, text, utterance, scores, alone)
         if emergency and kind in ("chat", "question") and utterance.role not in STAFF_ROLES:
             kind = "report"
-        category = RankedCategory()
-        if kind in _TOLD or emergency:
-            category = in_context(self.category(text), utterance, _rules().context)
+        told = kind in _TOLD or emergency is not None
+        category = in_context(alone, utterance, _rules().context) if told else RankedCategory()
         if emergency:
             category = _led_by(category, emergency)
         places = self.places(utterance.text, gazetteer, utterance.home) if kind in _TOLD else ()
@@ -142,6 +145,29 @@ class Understander:
         found = find_places(text[:MAX_TEXT], gazetteer, home)
         return tuple(replace(p, text=mask(p.text, gazetteer.official_phones).text) for p in found)
 
+    def _alarm(
+        self, found: Emergency | None, text: str, utterance: Utterance, scores: Mapping[Kind, float], alone: RankedCategory
+    ) -> Emergency | None:
+        """What the lexicon heard, corrected by the models where they are sure: chatter that only sounds like an alarm is let
+        go, and a report whose matter can hardly be anything but an emergency alarms without a word of the lexicon."""
+        if self.models.category is None or self.models.kind is None:
+            return found
+        limits = _rules().alarm
+        burning = [(m, p) for m, p in alone.top if (matter := self.taxonomy.matter(m)) and matter.emergency]
+        mass = sum(p for _, p in burning)
+        if found:
+            chatter = utterance.role not in STAFF_ROLES and scores["report"] < limits["chatter_report"]
+            return None if chatter and mass < limits["chatter_mass"] else found
+        # a micro-grid worker who comes upon a danger is rarely taken for a reporter
+        telling = scores["report"] >= limits["report"] or utterance.role in STAFF_ROLES
+        if not burning or not telling or mass < limits["weak_mass"]:
+            return None
+        weak = any(c.signs >= limits["weak_signs"] for c in emergency_cues(text, role=utterance.role))
+        if not weak and (mass < limits["mass"] or utterance.role in STAFF_ROLES):
+            return None
+        matter = self.taxonomy.matter(burning[0][0])
+        return Emergency(burning[0][0], matter.call or _DEFAULT_CALL) if matter else None
+
     def _kind_thresholds(self) -> dict[str, float]:
         return dict(self.models.kind.config.get("thresholds", {})) if self.models.kind else {}
 
@@ -175,6 +201,7 @@ class _Rules:
     injection: re.Pattern[str]
     clauses: re.Pattern[str]
     context: dict[str, float]
+    alarm: dict[str, float]
 
 
 @lru_cache(maxsize=1)
@@ -186,6 +213,7 @@ def _rules() -> _Rules:
         re.compile(raw["injection"], re.IGNORECASE),
         re.compile(raw["clauses"]),
         {name: float(value) for name, value in raw["context"].items()},
+        {name: float(value) for name, value in raw["alarm"].items()},
     )
 
 
