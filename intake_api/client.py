@@ -18,13 +18,16 @@ from intake_api.contracts import (
     CatalogueView,
     ChatSettings,
     ChatView,
+    DocumentsIn,
     Forgotten,
     GridIn,
     GridView,
+    KnowledgeView,
     LinkIn,
     MediaView,
     MigrateIn,
     OneTimeCodeView,
+    PassagesView,
     Problem,
     Receipt,
     ReportIn,
@@ -35,6 +38,7 @@ from intake_api.contracts import (
     TicketPage,
     TicketView,
 )
+from nlp.schema import Passage
 
 OPEN_STATES: tuple[State, ...] = (
     "candidate", "accepted", "self_handled", "dispatched", "signed", "in_progress", "need_info", "extension_requested",
@@ -182,6 +186,15 @@ class IntakeClient:
     async def forget(self, handle: str) -> int:
         """Make this person's reports anonymous; how many there were."""
         return (await self._call(Forgotten, "POST", f"/v1/people/{_part(handle)}/forget")).reports
+
+    # ---- policy base
+    async def passages(self, known_version: int) -> tuple[int, list[Passage]] | None:
+        """(version, every passage) of the base; None while it is still at `known_version` (-1: none is known)."""
+        view = await self._call(PassagesView, "GET", "/v1/knowledge/passages", query={"version": known_version})
+        return None if view.passages is None else (view.version, [Passage(**dict(one)) for one in view.passages])
+
+    async def add_documents(self, documents: DocumentsIn) -> KnowledgeView:
+        return await self._call(KnowledgeView, "POST", "/v1/knowledge/documents", body=documents)
 
     # ---- how it is sent
     async def _call(self, shape: type[_T], method: str, path: str, **how: Any) -> _T:

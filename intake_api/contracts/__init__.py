@@ -52,6 +52,7 @@ from intake_api.contracts.grids import (
     StaffIn,
     StaffView,
 )
+from intake_api.contracts.knowledge import DocumentIn, DocumentsIn, DocumentView, KnowledgeView, PassagesView, PassageView
 from intake_api.contracts.people import (
     AccountChange,
     AccountIn,
@@ -133,6 +134,9 @@ __all__ = [
     "Decline",
     "DeliveryView",
     "Dispatch",
+    "DocumentIn",
+    "DocumentView",
+    "DocumentsIn",
     "Duration",
     "Escalate",
     "EstateIn",
@@ -147,6 +151,7 @@ __all__ = [
     "HistoryEntry",
     "Hour",
     "Judgement",
+    "KnowledgeView",
     "Level",
     "LinkIn",
     "MatterIn",
@@ -160,6 +165,8 @@ __all__ = [
     "Name",
     "Note",
     "OneTimeCodeView",
+    "PassageView",
+    "PassagesView",
     "PersonRole",
     "PersonView",
     "PlaceIn",

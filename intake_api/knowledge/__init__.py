@@ -1,0 +1,1 @@
+"""The policy base: documents that answers are cited from."""
