@@ -62,14 +62,14 @@ async def page(session: AsyncSession, wanted: Wanted, area: Area = Area(), limit
 async def waiting(session: AsyncSession, wanted: Wanted, area: Area, limit: int) -> list[Ticket]:
     """What somebody should look at first: emergencies, then the longest waiting."""
     urgent_first = case({"emergency": 0, "urgent": 1}, value=Ticket.urgency, else_=2)
-    found = _within(_filtered(select(Ticket), wanted), area).order_by(urgent_first, Ticket.first_seen_at, Ticket.id)
+    found = _within(_filtered(select(Ticket), wanted), area).order_by(urgent_first, Ticket.first_seen_at, Ticket.number)
     return list(await session.scalars(found.limit(limit)))
 
 
 async def count_by_state(session: AsyncSession, wanted: Wanted, area: Area) -> dict[State, int]:
     """How many tickets of an area stand in each state; states without any are left out."""
     grouped = _within(_filtered(select(Ticket), wanted), area).with_only_columns(Ticket.state, func.count()).group_by(Ticket.state)
-    return {state: count for state, count in await session.execute(grouped)}
+    return {row[0]: row[1] for row in await session.execute(grouped)}
 
 
 def _filtered(found: Select[Ticket], wanted: Wanted) -> Select[Ticket]:
