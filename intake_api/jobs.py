@@ -20,6 +20,7 @@ from intake_api.settings import Settings
 from intake_api.tickets.retention import forget_expired
 from intake_api.vault import Vault
 from intake_api.webhooks.worker import deliver_due, new_http, take_from_outbox
+from intake_api.webhooks.worker import prune as prune_deliveries
 
 TIMERS_EVERY_S = 5.0
 WEBHOOKS_EVERY_S = 1.0
@@ -44,6 +45,7 @@ async def run_jobs(settings: Settings, stop: asyncio.Event, clock: Callable[[], 
     async def retention() -> None:
         await forget_expired(db, clock())
         await prune(db, clock())
+        await prune_deliveries(db, clock())
 
     try:
         async with new_http() as http, asyncio.TaskGroup() as tasks:

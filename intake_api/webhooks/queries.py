@@ -30,14 +30,16 @@ async def deliveries(session: AsyncSession, webhook: str, state: DeliveryState |
     return list(await session.scalars(found.where(Delivery.state == state) if state else found))
 
 
-async def due(session: AsyncSession, now: datetime, limit: int) -> list[tuple[Delivery, Webhook]]:
-    """What should be tried now, the oldest first, of subscriptions that are not switched off."""
+async def due(session: AsyncSession, now: datetime, limit: int, claim: bool = False) -> list[tuple[Delivery, Webhook]]:
+    """What should be tried now, the oldest first, of subscriptions that are not switched off.
+
+    `claim` holds the rows until the end of the transaction; what another worker holds is left out.
+    """
     found = (
         select(Delivery, Webhook)
         .join(Webhook, Webhook.id == Delivery.webhook)
         .where(Delivery.state == "pending", Delivery.next_at <= now, Webhook.active)
         .order_by(Delivery.next_at, Delivery.created_at, Delivery.id)
         .limit(limit)
-        .with_for_update(skip_locked=True)
     )
-    return [(delivery, webhook) for delivery, webhook in await session.execute(found)]
+    return [(delivery, webhook) for delivery, webhook in await session.execute(found.with_for_update(skip_locked=True) if claim else found)]

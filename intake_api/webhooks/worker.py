@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import httpx
 import structlog
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from intake_api.contracts import Event
@@ -26,6 +26,7 @@ from intake_api.webhooks.tables import Delivery
 CLAIM = timedelta(minutes=2)  # longer than the slowest try; after it another worker may take over
 TRY_TIMEOUT_S = 15.0
 BATCH = 100
+KEPT = timedelta(days=30)
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 log = structlog.get_logger()
 
@@ -54,15 +55,12 @@ def new_http() -> httpx.AsyncClient:
 
 async def take_from_outbox(db: Database, now: datetime) -> int:
     """Turn changes of tickets in the outbox into deliveries; how many changes were taken."""
+    waiting = select(Outbox).where(Outbox.kind == "ticket", Outbox.sent_at.is_(None)).order_by(Outbox.seq)
+    async with db.reading() as session:  # an idle worker must not keep writers waiting
+        if await session.scalar(waiting.limit(1)) is None:
+            return 0
     async with db.writing() as session:
-        waiting = (
-            select(Outbox)
-            .where(Outbox.kind == "ticket", Outbox.sent_at.is_(None))
-            .order_by(Outbox.seq)
-            .limit(BATCH)
-            .with_for_update(skip_locked=True)
-        )
-        rows = list(await session.scalars(waiting))
+        rows = list(await session.scalars(waiting.limit(BATCH).with_for_update(skip_locked=True)))
         for row in rows:
             await service.plan_deliveries(session, Event.model_validate_json(row.event), now)
             row.sent_at = now
@@ -72,6 +70,9 @@ async def take_from_outbox(db: Database, now: datetime) -> int:
 async def deliver_due(db: Database, settings: Settings, vault: Vault, http: httpx.AsyncClient, clock: Callable[[], datetime],
                       resolving: Resolve = resolve) -> int:  # fmt: skip
     """Try what is due, receivers side by side, each receiver's in order; how many tries. A receiver that fails is left for now."""
+    async with db.reading() as session:
+        if not await queries.due(session, clock(), 1):
+            return 0
     async with db.writing() as session:
         parcels = await _claim(session, vault, clock())
     by_receiver: dict[str, list[Parcel]] = defaultdict(list)
@@ -91,9 +92,15 @@ async def deliver_due(db: Database, settings: Settings, vault: Vault, http: http
     return sum(await asyncio.gather(*(serve(queue) for queue in by_receiver.values())))
 
 
+async def prune(db: Database, now: datetime) -> None:
+    """Forget deliveries that arrived a month ago; what was given up stays until somebody looks."""
+    async with db.writing() as session:
+        await session.execute(delete(Delivery).where(Delivery.state == "delivered", Delivery.delivered_at < now - KEPT))
+
+
 async def _claim(session: AsyncSession, vault: Vault, now: datetime) -> list[Parcel]:
     parcels = []
-    for delivery, webhook in await queries.due(session, now, BATCH):
+    for delivery, webhook in await queries.due(session, now, BATCH, claim=True):
         delivery.next_at = now + CLAIM
         body = json.dumps(delivery.body, ensure_ascii=False, sort_keys=True).encode()
         parcels.append(Parcel(delivery.id, webhook.id, webhook.url, body, service.secret_of(webhook, vault)))

@@ -160,3 +160,20 @@ async def test_unsubscribing_takes_its_deliveries_along(
     assert (await administrator.delete(f"/v1/webhooks/{hook['id']}")).status_code == 204
     assert await run(app, settings, out, clock) == 0
     assert_problem(await administrator.get(f"/v1/webhooks/{hook['id']}/deliveries"), 404, "not_found")
+
+
+async def test_what_arrived_is_forgotten_after_a_month_and_what_failed_is_not(
+    app: FastAPI, settings: Settings, service: httpx.AsyncClient, administrator: httpx.AsyncClient, grid: object,
+    hook: dict[str, Any], receiver: Receiver, out: httpx.AsyncClient, clock: Clock,
+) -> None:  # fmt: skip
+    await service.post("/v1/reports", json=report())
+    await run(app, settings, out, clock)
+    receiver.answers = httpx.Response(410)
+    await service.post("/v1/reports", json=report("web:g-heron:2"))
+    for _ in range(2 * rules.MAX_ATTEMPTS):
+        await run(app, settings, out, clock)
+        clock.advance(days=2)
+    clock.advance(days=20)
+    await worker.prune(app.state.db, clock.now)
+    left = await administrator.get(f"/v1/webhooks/{hook['id']}/deliveries", params={"limit": 200})
+    assert {one["state"] for one in left.json()} == {"failed"}
