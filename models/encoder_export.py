@@ -57,9 +57,7 @@ def export(bert: BertModel, path: Path) -> None:
         onnx.save(model, plain)
         logging.getLogger().disabled = True  # the quantiser advises on pre-processing that this graph does not need
         try:
-            quantize_dynamic(
-                plain, path, op_types_to_quantize=["MatMul"], per_channel=True, reduce_range=True, weight_type=QuantType.QInt8
-            )
+            quantize_dynamic(plain, path, op_types_to_quantize=["MatMul"], per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)
         finally:
             logging.getLogger().disabled = False
 
@@ -70,9 +68,7 @@ def build_graph(bert: BertModel) -> onnx.ModelProto:
     epsilon, heads = float(config.layer_norm_eps), int(config.num_attention_heads)
     x = _embeddings(graph, state, epsilon)
     mask = graph.op("Cast", "attention_mask", to=TensorProto.FLOAT)
-    away = graph.op(
-        "Mul", graph.op("Sub", graph.constant(np.array(1, np.float32)), mask), graph.constant(np.array(-1e9, np.float32))
-    )
+    away = graph.op("Mul", graph.op("Sub", graph.constant(np.array(1, np.float32)), mask), graph.constant(np.array(-1e9, np.float32)))
     bias = graph.op("Unsqueeze", away, graph.numbers(1, 2))
     for layer in range(int(config.num_hidden_layers)):
         part = {n.removeprefix(f"encoder.layer.{layer}."): a for n, a in state.items() if n.startswith(f"encoder.layer.{layer}.")}
@@ -99,9 +95,7 @@ def _embeddings(graph: Graph, state: dict[str, Array], epsilon: float) -> str:
     length = graph.op("Shape", "input_ids", start=1, end=2)
     rows = graph.op("Slice", graph.constant(places.astype(np.float16)), graph.numbers(0), length, graph.numbers(0))
     place = graph.op("Cast", rows, to=TensorProto.FLOAT)
-    return graph.norm(
-        graph.op("Add", word, place), state["embeddings.LayerNorm.weight"], state["embeddings.LayerNorm.bias"], epsilon
-    )
+    return graph.norm(graph.op("Add", word, place), state["embeddings.LayerNorm.weight"], state["embeddings.LayerNorm.bias"], epsilon)
 
 
 def _layer(graph: Graph, part: dict[str, Array], x: str, bias: str, heads: int, epsilon: float) -> str:
@@ -120,9 +114,7 @@ def _layer(graph: Graph, part: dict[str, Array], x: str, bias: str, heads: int, 
     seen = graph.op("Transpose", graph.op("MatMul", weights, asked["value"]), perm=[0, 2, 1, 3])
     seen = graph.op("Reshape", seen, graph.numbers(0, 0, hidden))
     out = graph.linear(seen, part["attention.output.dense.weight"], part["attention.output.dense.bias"])
-    x = graph.norm(
-        graph.op("Add", out, x), part["attention.output.LayerNorm.weight"], part["attention.output.LayerNorm.bias"], epsilon
-    )
+    x = graph.norm(graph.op("Add", out, x), part["attention.output.LayerNorm.weight"], part["attention.output.LayerNorm.bias"], epsilon)
     wide = graph.op("Gelu", graph.linear(x, part["intermediate.dense.weight"], part["intermediate.dense.bias"]))
     out = graph.linear(wide, part["output.dense.weight"], part["output.dense.bias"])
     return graph.norm(graph.op("Add", out, x), part["output.LayerNorm.weight"], part["output.LayerNorm.bias"], epsilon)

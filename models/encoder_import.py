@@ -127,9 +127,7 @@ def build_tokenizer(weights: Weights, kept: Any) -> Tokenizer:
     """A Unigram tokenizer over the kept pieces; `<s> $A </s>`, cut at MAX_PIECES."""
     vocabulary = [(weights.pieces[i], weights.scores[i]) for i in kept]
     tokenizer = Tokenizer(Unigram(vocabulary, unk_id=3, byte_fallback=False))
-    tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.NFKC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()]
-    )
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()])
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
     tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])

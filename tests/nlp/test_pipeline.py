@@ -54,6 +54,25 @@ def test_an_emergency_leads_and_waits_for_no_threshold(mind: Understander, rules
         assert found.category.accepted
 
 
+@pytest.mark.parametrize(
+    "text", ["老板又让加班，我想跳楼了哈哈", "这瓜也太炸裂了，着火了着火了，群里热闹", "求转发！高三孩子走失的都是谣言，大家别信"]
+)
+def test_chatter_that_sounds_like_an_alarm_stays_chatter(mind: Understander, text: str) -> None:
+    assert mind.understand(Utterance(text), GRID).emergency is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["7栋四楼在冒黑烟，有人在窗口喊救命", "屋里一股臭鸡蛋味，头晕想吐", "电梯里关了个老太太，喘不上气，快来人", "有个小孩掉进景观池里了"],
+)
+def test_alarms_that_read_like_reports_are_never_silenced(mind: Understander, rules: Understander, text: str) -> None:
+    for understander in (mind, rules):
+        found = understander.understand(Utterance(text), GRID)
+        assert found.emergency is not None
+        assert found.emergency.call
+        assert found.kind == "report"
+
+
 def test_two_matters_in_one_message(mind: Understander) -> None:
     found = mind.understand(Utterance("2栋楼道的灯一直不亮。另外门口垃圾桶满了三天没人收"), GRID)
     told = {found.category.best, *(category.best for category, _ in found.also)}
