@@ -20,7 +20,9 @@ from intake_api.contracts import (
     SupplementIn,
     TicketView,
 )
+from nlp.schema import Place
 from nlp.taxonomy import Taxonomy
+from nlp.title import title_of
 
 
 class LocalVoice:
@@ -100,7 +102,10 @@ class LocalIntake:
         if supplement.place is None:
             return ticket
         place = _filled(ticket.place, supplement.place)
-        return self._update(ticket, place=place) if place != ticket.place else ticket
+        if place == ticket.place:
+            return ticket
+        where = Place(estate=place.estate, building=place.building, unit=place.unit, road=place.road, spot=place.spot)
+        return self._update(ticket, place=place, title=title_of(where, ticket.category_name, ticket.description))
 
     def _update(self, ticket: TicketView, **changes: object) -> TicketView:
         newer = ticket.model_copy(update={**changes, "version": ticket.version + 1})
