@@ -174,11 +174,14 @@ class Delivery:
     async def _later(self, item: Item[Any], fact: str, retry_after_s: float) -> After:
         if await self._too_old(item):
             return await self._give_up(item, f"given up after {self.pace.give_up_s:.0f} s: {fact}")
-        wait_s = max(retry_after_s, self.pace.backoff(item.attempts))
-        if retry_after_s > 0 and isinstance(item.body, Speech):
+        # the platform's own word counts; without one the waits double
+        named = retry_after_s > 0
+        wait_s = retry_after_s if named else self.pace.backoff(item.attempts)
+        attempts = item.attempts if named else item.attempts + 1
+        if named and isinstance(item.body, Speech):
             await self._surely(lambda: self.ledger.pause(item.lane, retry_after_s))
-        self.log.info("speech.postponed", key=item.body.key, fact=fact, wait_s=round(wait_s, 2), attempts=item.attempts + 1)
-        return After("again", wait_s, item.attempts + 1)
+        self.log.info("speech.postponed", key=item.body.key, fact=fact, wait_s=round(wait_s, 2), attempts=attempts)
+        return After("again", wait_s, attempts)
 
     async def _too_old(self, item: Item[Any]) -> bool:
         """By the Redis clock, which also wrote the time into the entry's id."""

@@ -124,16 +124,16 @@ async def test_at_telegrams_own_rates_it_is_never_told_to_wait(
 ) -> None:
     """The same arithmetic as in production with a shorter minute."""
     api.chat(GROUP)
-    api.limit_per_chat, api.window_s = 6, 1.0
-    rate = Rate(count=6, window_s=1.1, reserved=1)
+    api.limit_per_chat, api.window_s = 6, 2.0
+    rate = Rate(count=6, window_s=2.8, reserved=1)
     channel = make_channel(manners=Manners(rate_of=lambda _chat: rate))
-    await say(redis, *[speech(f"k{n}") for n in range(14)])
+    await say(redis, *[speech(f"k{n}") for n in range(9)])
     async with speaking(redis, channel):
         await until(lambda: len(api.said()) == 5)
         await say(redis, speech("fire", "马上撤离，打119", urgent=True))
         await quiet(redis)
     assert [c for c in api.calls if c.refused] == []
-    assert api.said() == [*[f"k{n}" for n in range(5)], "马上撤离，打119", *[f"k{n}" for n in range(5, 14)]]
+    assert api.said() == [*[f"k{n}" for n in range(5)], "马上撤离，打119", *[f"k{n}" for n in range(5, 9)]]
 
 
 async def test_being_blocked_or_unknown_sets_aside_and_the_others_go_on(api: BotApi, brisk: TelegramChannel, redis: Redis) -> None:
