@@ -28,13 +28,14 @@ Floats = NDArray[np.float32]
 class Patterns:
     asks: tuple[tuple[str, re.Pattern[str]], ...]
     holds: tuple[tuple[str, re.Pattern[str]], ...]
+    binds: re.Pattern[str]
 
 
 @lru_cache(maxsize=1)
 def patterns() -> Patterns:
     raw = yaml.safe_load(_SETTINGS.read_text(encoding="utf8"))
     asks, holds = (tuple((k, re.compile(v)) for k, v in raw[part].items()) for part in ("asks", "holds"))
-    return Patterns(asks, holds)
+    return Patterns(asks, holds, re.compile(raw["binds"]))
 
 
 def asked_kinds(question: str) -> tuple[str, ...]:
@@ -93,7 +94,10 @@ def _crossed(plain: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def stretches(question: str, text: str, rarity: dict[str, float]) -> Stretches:
-    """Every stretch of whole clauses of `text`. `rarity`: weight of each pair of characters of the question (see terms.pairs)."""
+    """Stretches of `text` from where an answer may begin to the end of a sentence.
+
+    `rarity`: the weight of each pair of characters of the question (see terms.pairs).
+    """
     clauses = [m for m in _CLAUSE.finditer(text) if m[0].strip()]
     starts = np.array([m.start() for m in clauses], np.int32)
     ends = np.array([m.end() for m in clauses], np.int32)
@@ -103,9 +107,24 @@ def stretches(question: str, text: str, rarity: dict[str, float]) -> Stretches:
     first, last = first[keep], last[keep]
     keep = ends[last] - starts[first] <= MAX_CHARS
     keep |= first == last
+    keep &= _opens(clauses)[first] & _closes(clauses)[last]
     first, last = first[keep], last[keep]
     matrix = _describe(text, [m[0] for m in clauses], starts, ends, first, last, rarity)
     return Stretches(starts[first], ends[last], _cross(matrix, asked_kinds(question)))
+
+
+def _opens(clauses: list[re.Match[str]]) -> NDArray[np.bool_]:
+    """Where an answer may begin: with a sentence, after a colon, or after words of its sentence that bind nothing."""
+    found, cut = [], ""
+    for clause in clauses:
+        found.append(not patterns().binds.search(cut))
+        cut = "" if _END.search(clause[0]) or _COLON.search(clause[0]) else cut + clause[0]
+    return np.array(found)
+
+
+def _closes(clauses: list[re.Match[str]]) -> NDArray[np.bool_]:
+    ended = [bool(_END.search(c[0])) for c in clauses]
+    return np.array([*ended[:-1], True])
 
 
 def _describe(
