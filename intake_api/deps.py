@@ -30,35 +30,35 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
-def settings_of(request: Request) -> Settings:
+# all of these are coroutines: FastAPI would send plain functions through a thread, which costs more than they do
+async def settings_of(request: Request) -> Settings:
     found: Settings = request.app.state.settings
     return found
 
 
-def now_of(request: Request) -> datetime:
+async def now_of(request: Request) -> datetime:
     clock: Callable[[], datetime] = request.app.state.now
     return clock()
 
 
-def sealer_of(request: Request) -> Sealer:
+async def sealer_of(request: Request) -> Sealer:
     found: Sealer = request.app.state.sealer
     return found
 
 
-def database_of(request: Request) -> Database:
+async def database_of(request: Request) -> Database:
     found: Database = request.app.state.db
     return found
 
 
-async def session_of(request: Request) -> AsyncIterator[AsyncSession]:
+async def session_of(request: Request, db: Annotated[Database, Depends(database_of)]) -> AsyncIterator[AsyncSession]:
     """The request's session: one that only reads for GET; else committed once, after the door has returned and before the answer
     leaves, and rolled back on any error."""
-    db = database_of(request)
     async with db.reading() if request.method in _SAFE else db.writing() as session:
         yield session
 
 
-def vault_of(request: Request) -> Vault:
+async def vault_of(request: Request) -> Vault:
     found: Vault = request.app.state.vault
     return found
 

@@ -43,7 +43,7 @@ async def desk_of(session: Session, settings: Config, vault: Safe, now: Now) -> 
 OnDesk = Annotated[service.Desk, Depends(desk_of, scope="function")]
 
 
-def poke(request: Request, tasks: BackgroundTasks) -> None:
+async def poke(request: Request, tasks: BackgroundTasks) -> None:
     """Wake the relay once the change is committed; without Redis it finds the change by itself a little later."""
     tasks.add_task(poke_after, request.app.state.redis)
 
