@@ -222,7 +222,7 @@ async def show_card(
     else:
         words = group_card.text(ticket, turn.ports.zone)
     matter.carded = await turn.say(
-        words, key=key, buttons=group_card.buttons(ticket), card_id=group_card.card_id(ticket.id), version=ticket.version
+        words, key=key, buttons=group_card.buttons(ticket), card_id=group_card.card_id(ticket.id), version=ticket.version, drawn=ticket
     )
 
 

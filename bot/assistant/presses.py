@@ -133,7 +133,8 @@ async def _rate(turn: Turn, action: actions.Action) -> None:
     solved = action.argument == "1"
     ticket = await _act(turn, action.ticket, Rate(act="rate", solved=solved, satisfied=solved))
     words = filled("callback/thanks" if solved else "callback/reopened", ticket, turn.ports.zone)
-    await turn.say(words, key=f"rated:{ticket.id}:{ticket.version}", card_id=f"r:{ticket.id}", version=ticket.version, reply=False)
+    key, card = f"rated:{ticket.id}:{ticket.version}", f"r:{ticket.id}"
+    await turn.say(words, key=key, card_id=card, version=ticket.version, reply=False, drawn=ticket)
 
 
 _HANDLERS: dict[str, Handler] = {

@@ -61,7 +61,10 @@ async def _ask_back(turn: Turn, event: Event) -> None:
     known = turn.memory.matters.get(event.ticket.id)
     if known:
         await edit_group_card(turn, event.ticket, known, key=f"ev:{event.id}:card")
-    await turn.say(words, key=f"ev:{event.id}", buttons=buttons, card_id=f"r:{event.ticket.id}", version=event.ticket.version, reply=False)
+    await turn.say(
+        words, key=f"ev:{event.id}", buttons=buttons, card_id=f"r:{event.ticket.id}", version=event.ticket.version, reply=False,
+        drawn=event.ticket,
+    )  # fmt: skip
 
 
 async def edit_group_card(turn: Turn, ticket: TicketView, known: OpenMatter, *, key: str) -> None:
@@ -78,6 +81,8 @@ async def edit_group_card(turn: Turn, ticket: TicketView, known: OpenMatter, *, 
             buttons=group_card.buttons(ticket),
             card_id=group_card.card_id(ticket.id),
             version=ticket.version,
+            state=ticket.state,
+            urgency=ticket.urgency,
         )
     )
 
@@ -100,6 +105,8 @@ async def draw_worker_card(turn: Turn, ticket: TicketView, *, key: str, menu: wo
             card_id=worker_card.card_id(ticket.id),
             version=ticket.version * STEPS + step,
             urgent=ticket.urgency == "emergency",
+            state=ticket.state,
+            urgency=ticket.urgency,
         )
     )
     turn.outcome.spoke = True

@@ -12,7 +12,7 @@ import structlog
 from bot.assistant.memory import ChatMemory, Memory, Timer
 from bot.assistant.ports import Intake, PolicyDesk, Voice
 from bot.channels.contract import Button, ChatMessage, Speech
-from intake_api.contracts import ChatView, ReporterIn
+from intake_api.contracts import ChatView, ReporterIn, TicketView
 from nlp.pipeline import Understander
 from nlp.schema import STAFF_ROLES, Estate, Gazetteer, Kind, Role, Understanding
 from nlp.taxonomy import Taxonomy
@@ -97,12 +97,16 @@ class Turn:
         urgent: bool = False,
         reply: bool = True,
         chat_id: str = "",
+        drawn: TicketView | None = None,
     ) -> bool:
-        """Say it in this chat under its manners (mute, quiet hours, budget). False when the manners kept it back."""
+        """Say it in this chat under its manners (mute, quiet hours, budget). False when the manners kept it back.
+
+        `drawn`: the ticket whose state and urgency a card shows.
+        """
         speech = Speech(
             key=key,
             channel=self.message.channel,
-            chat_id=chat_id or self.message.chat_id,
+            chat_id=self.message.chat_id,
             thread_id=self.message.thread_id,
             text=text,
             buttons=buttons,
@@ -111,8 +115,10 @@ class Turn:
             version=version,
             urgent=urgent,
             heard_at=self.message.at,
+            state=drawn.state if drawn else "",
+            urgency=drawn.urgency if drawn else "",
         )
-        if not self._may_speak(speech):
+        if not asked and not self._may_speak(speech):
             return False
         await self.ports.voice.say(speech)
         self.outcome.spoke, self.outcome.say = True, text

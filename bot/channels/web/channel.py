@@ -110,7 +110,8 @@ class WebChannel:
                 sender=Sender(id=self.sample.assistant.id, name=self.sample.assistant.name),
                 at=old.at if old else datetime.now(UTC),
                 text=speech.text,
-                quote=quoted,
+                # an edited card still answers what it answered
+                quote=quoted or (old.quote if old else None),
                 buttons=speech.buttons,
                 card_id=speech.card_id,
                 version=speech.version,

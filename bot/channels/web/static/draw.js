@@ -218,13 +218,13 @@ function drawSteps(state) {
 
 function drawButtons(message, acts) {
   const all = element("div", "buttons");
-  let first = true;
   for (const row of message.buttons) {
     const line = element("div", "row");
     for (const offered of row) {
       const picture = PICTURES[offered.label.match(PICTOGRAPH)?.[1]];
       const label = picture ? offered.label.replace(PICTOGRAPH, "") : offered.label;
-      const made = element(offered.url ? "a" : "button", `button${first && !offered.url ? " first" : ""}`, label);
+      // the one step forward stands out; what is a matter of opinion is offered evenly
+      const made = element(offered.url ? "a" : "button", picture === "check" ? "button first" : "button", label);
       if (picture) made.prepend(icon(picture));
       if (offered.url) {
         if (/^https?:\/\//.test(offered.url)) made.href = offered.url;
@@ -235,7 +235,6 @@ function drawButtons(message, acts) {
         made.dataset.action = offered.action;
         made.onclick = () => acts.press(message, offered, made);
       }
-      first = false;
       line.append(made);
     }
     all.append(line);
