@@ -17,7 +17,7 @@ async def ask_next(desk: Desk, ticket: Ticket) -> None:
     """
     grid = await desk.grid(ticket.grid)
     rung, people = next_asked(grid, ticket.timer_step)
-    ask_workers(desk, ticket, people)
+    await ask_workers(desk, ticket, people)
     _, later = next_asked(grid, rung + 1)
     ticket.timer, ticket.timer_step = "confirm", rung + 1
     ticket.timer_at = desk.now + timedelta(minutes=desk.settings.confirm_minutes) if later else None
@@ -25,10 +25,10 @@ async def ask_next(desk: Desk, ticket: Ticket) -> None:
 
 async def alert_all(desk: Desk, ticket: Ticket) -> None:
     """An emergency goes to every worker of the grid at once."""
-    ask_workers(desk, ticket, linked(await desk.grid(ticket.grid), CONFIRM_LADDER))
+    await ask_workers(desk, ticket, linked(await desk.grid(ticket.grid), CONFIRM_LADDER))
 
 
 async def show_holders(desk: Desk, ticket: Ticket) -> None:
     """Those who hold the ticket at its level get a card, where a chat can reach them."""
     people = linked(await desk.grid(ticket.grid), HOLDERS[ticket.level])
-    ask_workers(desk, ticket, [person for person in people if worker_moves(desk, ticket, person)])
+    await ask_workers(desk, ticket, [person for person in people if worker_moves(desk, ticket, person)])

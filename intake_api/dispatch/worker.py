@@ -58,7 +58,7 @@ async def _call_back(desk: Desk, ticket: Ticket) -> None:
         ticket.version += 1
         ticket.updated_at = desk.now
         people = linked(await desk.grid(ticket.grid), ("community", "grid_worker"))
-        ask_workers(desk, ticket, people)
+        await ask_workers(desk, ticket, people)
         return
     ticket.held = ""
     await carry_out(desk, ticket, Archive(act="archive"), SYSTEM)

@@ -6,7 +6,7 @@ import secrets
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from intake_api.contracts import BindIn, ChatSettings, GridIn, LinkIn, MigrateIn
@@ -173,6 +173,7 @@ async def link(session: AsyncSession, wanted: LinkIn, now: datetime) -> Staff:
     if person is None:
         raise ProblemError(403, "code_unknown", "This code is not known; ask for a new one.")
     await _link(session, person.id, wanted.channel, wanted.handle)
+    await _roster_changed(session, person.grid)
     log.info("staff.linked", grid=person.grid, role=person.role, channel=wanted.channel)
     return person
 
@@ -182,6 +183,14 @@ async def unlink(session: AsyncSession, staff: str, handle: str) -> None:
     channel, _, account = handle.partition(":")
     mine = (StaffHandle.staff == staff, StaffHandle.channel == channel, StaffHandle.handle == account)
     await session.execute(delete(StaffHandle).where(*mine))
+    person = await session.get(Staff, staff)
+    if person is not None:
+        await _roster_changed(session, person.grid)
+
+
+async def _roster_changed(session: AsyncSession, grid: str) -> None:
+    """Who can be reached is part of a grid: whoever keeps a copy by its version must look again."""
+    await session.execute(update(Grid).where(Grid.code == grid).values(version=Grid.version + 1))
 
 
 async def seed_sample(session: AsyncSession, grid: GridIn, channel: str, chat_id: str, title: str, now: datetime) -> None:

@@ -154,7 +154,7 @@ def _after(at: str, done: str) -> bool:
 # ---- telling --------------------------------------------------------------------------------------------------------
 async def _tell(desk: Desk, ticket: Ticket, act: Act) -> None:
     if act.act in _SILENT:
-        tell_subscribers(desk, ticket, "ticket.changed")
+        await tell_subscribers(desk, ticket, "ticket.changed")
         return
     note = act.question if act.act == "ask_info" else ""
     await tell_everyone(desk, ticket, _EVENT.get(act.act, "ticket.changed"), note)

@@ -45,11 +45,20 @@ async def create_report(desk: Desk, report: ReportIn) -> tuple[Outcome, Ticket, 
     return "opened", await _open(desk, report, ticket_id, recurs_from), True
 
 
+def _statements(insert: Any) -> tuple[Any, Any]:
+    """Built once a dialect: building costs more than executing."""
+    once = insert(Message).on_conflict_do_nothing(index_elements=["external_id"]).returning(Message.id)
+    counted = insert(Sequence).on_conflict_do_update(index_elements=["prefix", "day"], set_={"last": Sequence.last + 1})
+    return once, counted.returning(Sequence.last)
+
+
+_STATEMENTS = {"sqlite": _statements(sqlite.insert), "postgresql": _statements(postgresql.insert)}
+
+
 async def insert_once(session: AsyncSession, values: dict[str, Any]) -> bool:
     """Write a message unless its external id is there already; says whether it was written."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    written = insert(Message).values(values).on_conflict_do_nothing(index_elements=["external_id"]).returning(Message.id)
-    return (await session.execute(written)).first() is not None
+    once, _ = _STATEMENTS[session.get_bind().dialect.name]
+    return (await session.execute(once, values)).first() is not None
 
 
 async def _known(session: AsyncSession, external_id: str) -> Ticket:
@@ -148,7 +157,8 @@ async def _open(desk: Desk, report: ReportIn, ticket_id: str, recurs_from: str |
     desk.session.add(new_reporter(desk, ticket, ticket_id, report.reporter, chat, report.private, place))
     data = {"external_id": report.external_id, "category": ticket.category}
     history.append(desk.session, ticket, "open", "candidate", ASSISTANT, desk.now, before=None, data=data)
-    await _first_look(desk, ticket)
+    with desk.session.no_autoflush:  # so that the ticket is written once, as it stands in the end
+        await _first_look(desk, ticket)
     return ticket
 
 
@@ -157,7 +167,7 @@ async def _first_look(desk: Desk, ticket: Ticket) -> None:
         await accept_emergency(desk, ticket)
     else:
         await ask_next(desk, ticket)
-    tell_subscribers(desk, ticket, "ticket.changed")
+    await tell_subscribers(desk, ticket, "ticket.changed")
 
 
 async def accept_emergency(desk: Desk, ticket: Ticket) -> None:
@@ -182,10 +192,8 @@ def title_for(report: ReportIn, place: dict[str, Any], matter: str) -> str:
 async def _next_number(desk: Desk, report: ReportIn) -> str:
     """CH-20260602-0012: the day of first sight where the residents live, counted without gaps."""
     day = report.at.astimezone(desk.zone).strftime("%Y%m%d")
-    insert = postgresql.insert if desk.session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    counted = insert(Sequence).values(prefix=desk.settings.number_prefix, day=day, last=1)
-    counted = counted.on_conflict_do_update(index_elements=["prefix", "day"], set_={"last": Sequence.last + 1})
-    last = await desk.session.scalar(counted.returning(Sequence.last))
+    _, counted = _STATEMENTS[desk.session.get_bind().dialect.name]
+    last = await desk.session.scalar(counted, {"prefix": desk.settings.number_prefix, "day": day, "last": 1})
     return f"{desk.settings.number_prefix}-{day}-{last:04d}"
 
 

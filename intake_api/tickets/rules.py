@@ -8,7 +8,7 @@ from typing import Any
 
 from intake_api.contracts import Act, State
 from intake_api.tickets.effects import EFFECTS, GUARDS, Case, Refusal, no_effect
-from intake_api.tickets.moves import MARKS, MOVES, Actor, Catalogue, TicketFacts, covers, stands_as
+from intake_api.tickets.moves import MARKS, MOVES, Actor, Catalogue, TicketFacts, Who, covers, stands_as
 
 __all__ = ["Decision", "Refusal", "decide", "follows", "may", "possible"]
 
@@ -25,14 +25,19 @@ class Decision:
     reopen: bool = False
 
 
-def may(ticket: TicketFacts, act: str, actor: Actor, now: datetime, catalogue: Catalogue) -> Refusal | None:
-    """Whether the table, the actor's standing and the ticket's own limits let `act` through, before looking at what it says."""
+def may(
+    ticket: TicketFacts, act: str, actor: Actor, now: datetime, catalogue: Catalogue, standing: frozenset[Who] | None = None
+) -> Refusal | None:
+    """Whether the table, the actor's standing and the ticket's own limits let `act` through, before looking at what it says.
+
+    `standing` is what `stands_as` says of the two, where the caller knows it already.
+    """
     rule = MOVES.get(act) or MARKS.get(act)
     if rule is None:
         return Refusal("unknown_act", f"There is no act {act}.")
     if ticket.state not in rule.comes_from:
         return Refusal("no_such_move", f"{act} is not possible while the ticket is {ticket.state}; load it again.")
-    if not stands_as(actor, ticket) & set(rule.who):
+    if (stands_as(actor, ticket) if standing is None else standing).isdisjoint(rule.who):
         if actor.role == "reporter":
             return Refusal("not_staff_here", f"{act} is not for residents who did not report this ticket.")
         remedy = f"it is for: {', '.join(rule.who)}" if covers(actor, ticket) else "the ticket is not in your area"
@@ -67,7 +72,8 @@ def _goal(ticket: TicketFacts, act: Act) -> State:
 
 def possible(ticket: TicketFacts, actor: Actor, now: datetime, catalogue: Catalogue) -> list[str]:
     """The acts this actor may do now, in the order of the table, for buttons."""
-    return [act for act in (*MOVES, *MARKS) if may(ticket, act, actor, now, catalogue) is None]
+    standing = stands_as(actor, ticket)
+    return [act for act in (*MOVES, *MARKS) if may(ticket, act, actor, now, catalogue, standing) is None]
 
 
 def follows(ticket: TicketFacts) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, inspect
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from intake_api.contracts import ClosingCode, Level, State, TicketKind, Urgency
@@ -95,12 +95,13 @@ class Ticket(Base):
 
 def fresh_ticket(**columns: Any) -> Ticket:
     """A ticket with its columns' defaults filled in already, so that rules can look at it before it is written."""
-    mapper = inspect(Ticket)
-    for column in mapper.columns:
-        if column.default is not None and column.key not in columns:
-            arg = column.default.arg  # type: ignore[attr-defined]
-            columns[column.key] = arg(None) if callable(arg) else arg
-    return Ticket(**columns)
+    return Ticket(**{**_DEFAULTS, **{name: [] for name in _LISTS}, **columns})
+
+
+_LISTS = ("assist_units", "suggestions", "chats", "asked", "media")
+_DEFAULTS = {
+    column.key: column.default.arg for column in Ticket.__table__.columns if column.default is not None and column.default.is_scalar
+}
 
 
 class Message(Base):

@@ -32,7 +32,7 @@ async def tell_everyone(desk: Desk, ticket: Ticket, type_: EventType, note: str 
     """One event a destination chat (see `tell_reporters`, `tell_workers`), and one for the webhooks."""
     await tell_reporters(desk, ticket, type_, note, but)
     await tell_workers(desk, ticket)
-    tell_subscribers(desk, ticket, type_, note)
+    await tell_subscribers(desk, ticket, type_, note)
 
 
 async def tell_reporters(desk: Desk, ticket: Ticket, type_: EventType, note: str = "", but: frozenset[str] = frozenset()) -> None:
@@ -40,7 +40,7 @@ async def tell_reporters(desk: Desk, ticket: Ticket, type_: EventType, note: str
     groups = [] if ticket.delicate else [chat for chat in ticket.chats if chat not in but]
     events = [_event(desk, ticket, type_, chat, "group", note, []) for chat in groups]
     events += [_event(desk, ticket, type_, chat, "reporter", note, []) for chat in await private_chats(desk, ticket)]
-    post(desk.session, desk.vault, events)
+    await post(desk.session, desk.vault, events)
 
 
 async def private_chats(desk: Desk, ticket: Ticket) -> list[str]:
@@ -64,10 +64,10 @@ async def tell_workers(desk: Desk, ticket: Ticket) -> None:
     for chat in ticket.asked:
         moves = worker_moves(desk, ticket, staff[chat]) if chat in staff else []
         events.append(_event(desk, ticket, "ticket.changed", chat, "worker", "", moves))
-    post(desk.session, desk.vault, events)
+    await post(desk.session, desk.vault, events)
 
 
-def ask_workers(desk: Desk, ticket: Ticket, people: Iterable[StaffIn]) -> None:
+async def ask_workers(desk: Desk, ticket: Ticket, people: Iterable[StaffIn]) -> None:
     """A card for each account of these people that has none of this ticket yet."""
     events, asked = [], list(ticket.asked)
     for person in people:
@@ -77,7 +77,7 @@ def ask_workers(desk: Desk, ticket: Ticket, people: Iterable[StaffIn]) -> None:
                 moves = worker_moves(desk, ticket, person)
                 events.append(_event(desk, ticket, "card.requested", chat, "worker", "", moves))
     ticket.asked = asked
-    post(desk.session, desk.vault, events)
+    await post(desk.session, desk.vault, events)
 
 
 def worker_moves(desk: Desk, ticket: Ticket, person: StaffIn) -> list[str]:
@@ -87,6 +87,6 @@ def worker_moves(desk: Desk, ticket: Ticket, person: StaffIn) -> list[str]:
     return possible(facts_of(ticket), post_holder(person.name, person.role, grid), desk.now, desk.taxonomy)
 
 
-def tell_subscribers(desk: Desk, ticket: Ticket, type_: EventType, note: str = "") -> None:
+async def tell_subscribers(desk: Desk, ticket: Ticket, type_: EventType, note: str = "") -> None:
     """The same change once more for the webhook worker, which knows who has subscribed."""
-    post(desk.session, desk.vault, [_event(desk, ticket, type_, "", "group", note, [])], kind="ticket")
+    await post(desk.session, desk.vault, [_event(desk, ticket, type_, "", "group", note, [])], kind="ticket")
