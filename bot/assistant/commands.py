@@ -41,7 +41,7 @@ async def welcome(turn: Turn) -> None:
 
 async def _answer(turn: Turn, words: str) -> None:
     if words:
-        await turn.say(words, key=f"cmd:{turn.message.key}", urgent=True)
+        await turn.say(words, key=f"cmd:{turn.message.key}", asked=True)
 
 
 async def _bind(turn: Turn, code: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.assistant.memory import SETTLED_STATES
-from bot.channels.contract import Fetch, Speech
+from bot.channels.contract import Channel, Fetch, Speech
 from intake_api.client import IntakeError
 from intake_api.contracts import (
     Act,
@@ -26,17 +26,23 @@ from nlp.title import title_of
 
 
 class LocalVoice:
-    """Remembers what was said, each key once."""
+    """Remembers what was said, each key once; with a channel it is said there at once, a card's next state in its place."""
 
-    def __init__(self) -> None:
+    def __init__(self, channel: Channel | None = None) -> None:
         self.said: list[Speech | Fetch] = []
+        self._channel = channel
         self._keys: set[str] = set()
+        self._cards: dict[str, str] = {}
 
     async def say(self, item: Speech | Fetch) -> bool:
         if item.key in self._keys:
             return False
         self._keys.add(item.key)
         self.said.append(item)
+        if self._channel and isinstance(item, Speech):
+            spoken = await self._channel.speak(item, self._cards.get(item.card_id))
+            if item.card_id:
+                self._cards[item.card_id] = spoken.message_id
         return True
 
 

@@ -95,12 +95,13 @@ class Turn:
         card_id: str = "",
         version: int = 0,
         urgent: bool = False,
+        asked: bool = False,
         reply: bool = True,
-        chat_id: str = "",
         drawn: TicketView | None = None,
     ) -> bool:
         """Say it in this chat under its manners (mute, quiet hours, budget). False when the manners kept it back.
 
+        `urgent`: an emergency. `asked`: somebody addressed the assistant outright and is owed an answer at any hour.
         `drawn`: the ticket whose state and urgency a card shows.
         """
         speech = Speech(

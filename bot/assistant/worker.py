@@ -15,6 +15,7 @@ from bot.assistant.leases import RENEW_EVERY_S, Leases
 from bot.assistant.mind import Mind
 from bot.assistant.timers import Timers
 from bot.channels.contract import ChatMessage
+from bot.channels.stopping import heed_cancel
 from bot.streams import Entry, Streams
 from bot.telemetry import HANDLED, HELD, POISONED, RETRIED
 from intake_api.client import IntakeError
@@ -123,6 +124,7 @@ class Worker:
         """Handle one entry until it is done or set aside. What is retryable is retried for as long as it takes (OP2)."""
         errors, pause_s = 0, RETRY_FIRST_S
         while True:
+            heed_cancel()
             try:
                 if entry.body is None or entry.deliveries > MAX_DELIVERIES:
                     why = entry.error or f"delivered {entry.deliveries} times, never finished"
@@ -159,6 +161,7 @@ class Worker:
 
     async def _keep_leases(self) -> None:
         while True:
+            heed_cancel()
             try:
                 taken, lost = await self._leases.balance()
                 HELD.set(len(self._leases.held))
@@ -190,6 +193,7 @@ class Worker:
     async def _wake(self) -> None:
         """Ring the timers of the chats on the shards held."""
         while True:
+            heed_cancel()
             await asyncio.sleep(0.25)
             try:
                 for channel, chat_id in await self._timers.due():

@@ -16,6 +16,8 @@ from bot.assistant.memory import ChatMemory, LocalMemory
 from bot.assistant.mind import Mind
 from bot.assistant.ports import NoPolicy
 from bot.assistant.turn import Outcome, Ports
+from bot.channels.contract import ChatMessage
+from bot.channels.replay.channel import ReplayChannel
 from bot.channels.replay.transcript import CHANNEL, Transcript, read_transcripts
 from bot.cli.files import progress, write_whole
 from bot.settings import BotSettings
@@ -44,18 +46,26 @@ async def replay(transcript: Transcript, understander: Understander) -> dict[str
     """One transcript → the line that `minhu replay` writes for it (format of DESIGN.md, "The command line")."""
     clock = {"now": transcript.messages[0].at if transcript.messages else datetime.now().astimezone()}
     taxonomy, chat = load_taxonomy(), transcript.chat()
+    channel = ReplayChannel(transcript.id, transcript.heard())
     intake, memory = LocalIntake(taxonomy, {f"{CHANNEL}:{transcript.id}": chat}), LocalMemory()
     ports = Ports(
-        understander=understander, taxonomy=taxonomy, memory=memory, intake=intake, voice=LocalVoice(), policy=NoPolicy(),
+        understander=understander, taxonomy=taxonomy, memory=memory, intake=intake, voice=LocalVoice(channel), policy=NoPolicy(),
         clock=lambda: clock["now"], zone=ZoneInfo("Asia/Shanghai"),
     )  # fmt: skip
     mind, outcomes = Mind(ports), {}
-    for message in transcript.heard():
-        while (due := await mind.next_due(CHANNEL, transcript.id)) is not None and due <= message.at:
-            clock["now"] = due
-            await mind.wake(CHANNEL, transcript.id)
-        clock["now"] = max(clock["now"], message.at)
-        outcomes[message.message_id] = await mind.hear(message)
+
+    class Listener:
+        """The ear: lets the transcript's time pass, then the mind hear."""
+
+        async def heard(self, message: ChatMessage) -> bool:
+            while (due := await mind.next_due(CHANNEL, transcript.id)) is not None and due <= message.at:
+                clock["now"] = due
+                await mind.wake(CHANNEL, transcript.id)
+            clock["now"] = max(clock["now"], message.at)
+            outcomes[message.message_id] = await mind.hear(message)
+            return True
+
+    await channel.hear(Listener())
     known = await memory.load(f"{CHANNEL}:{transcript.id}") or ChatMemory()
     return {
         "id": transcript.id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ class Transcript(_Line):
         )  # fmt: skip
         return ChatView(channel=CHANNEL, chat_id=self.id, grid=grid, settings=ChatSettings(quiet_from=0, quiet_to=0))
 
-    def heard(self) -> Iterator[ChatMessage]:
+    async def heard(self) -> AsyncIterator[ChatMessage]:
         members = {m.id: m for m in self.members}
         for m in self.messages:
             who = members.get(m.sender, Member(id=m.sender))

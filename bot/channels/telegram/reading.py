@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zlib import crc32
 
 from telegram import CallbackQuery, Chat, ChatMember, ChatMemberRestricted, ChatMemberUpdated, Location, Message, Update, User
 
@@ -60,7 +61,7 @@ def _edit(message: Message, me: Me) -> ChatMessage | None:
         return None
     at = message.edit_date or message.date
     heard = _spoken(message, me, at, editing=True)
-    return heard.model_copy(update={"kind": "edit", "edit_version": _stamp(at)}) if heard else None
+    return heard.model_copy(update={"kind": "edit", "edit_version": _version(at, heard.text)}) if heard else None
 
 
 def _spoken(message: Message, me: Me, at: datetime, *, editing: bool = False) -> ChatMessage | None:
@@ -209,6 +210,11 @@ def _media(message: Message) -> tuple[Media, ...]:
 
 def _location(location: Location) -> Media:
     return Media(kind="location", lat=location.latitude, long=location.longitude)
+
+
+def _version(at: datetime, text: str) -> int:
+    """Telegram stamps edits to the second: two within one differ by their text."""
+    return _stamp(at) * 1000 + crc32(text.encode("utf8", "surrogatepass")) % 1000
 
 
 def _stamp(at: datetime) -> int:

@@ -1,6 +1,6 @@
 """What the contract test needs of a channel: people who use it, and a look at what stands in the chat.
 
-A new channel adds a rig to RIGS and passes the same tests. `can` says what its people are able to do.
+A new channel adds a rig to RIGS and passes the same tests. ABILITIES says what its people are able to do.
 """
 
 from __future__ import annotations
@@ -9,16 +9,19 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import httpx
 from PIL import Image
 from redis.asyncio import Redis
 
-from bot.channels.contract import Channel
+from bot.channels.contract import Channel, ChatMessage
 from bot.channels.outgoing import Manners
+from bot.channels.replay.channel import ReplayChannel
+from bot.channels.replay.transcript import Transcript
 from bot.channels.telegram import TelegramChannel
 from bot.channels.web.channel import WebChannel, listen
 from tests.bot.channels.telegram.bot_api import TOKEN, BotApi
@@ -38,7 +41,6 @@ class Rig(Protocol):
     channel: Channel
     ear: Notes
     group: str
-    can: frozenset[str]
 
     async def say(self, text: str, *, reply_to: str = "") -> str: ...
 
@@ -70,7 +72,7 @@ class TelegramRig:
     api: BotApi
     ear: Notes = field(default_factory=Notes)
     group: str = "-1001"
-    can: frozenset[str] = EVERYTHING
+    can: ClassVar[frozenset[str]] = EVERYTHING
     person: dict[str, Any] = field(default_factory=lambda: {"id": 7, "is_bot": False, "first_name": "王<i>阿姨</i>"})
 
     @property
@@ -114,7 +116,7 @@ class WebRig:
     http: httpx.AsyncClient
     ear: Notes = field(default_factory=Notes)
     group: str = "g-yunshan-03"
-    can: frozenset[str] = EVERYTHING
+    can: ClassVar[frozenset[str]] = EVERYTHING
     who: str = "p-chen"
     sent: int = 0
 
@@ -176,4 +178,60 @@ async def web_rig(redis: Redis, redis_url: str, folder: Path) -> AsyncIterator[R
         hearing.cancel()
 
 
-RIGS: dict[str, Callable[[Redis, str, Path], AbstractAsyncContextManager[Rig]]] = {"telegram": telegram_rig, "web": web_rig}
+@dataclass
+class ReplayRig:
+    """A transcript that is still being written."""
+
+    channel: ReplayChannel
+    lines: asyncio.Queue[ChatMessage]
+    ear: Notes = field(default_factory=Notes)
+    group: str = "t001"
+    can: ClassVar[frozenset[str]] = frozenset()
+    written: int = 0
+
+    async def say(self, text: str, *, reply_to: str = "") -> str:
+        self.written += 1
+        message_id = f"m{self.written}"
+        raw = {"id": message_id, "sender": "u1", "at": datetime.now(UTC), "text": text, "reply_to": reply_to or None}
+        transcript = Transcript.model_validate({"id": self.group, "members": [{"id": "u1", "name": "3栋老张"}], "messages": [raw]})
+        async for message in transcript.heard():
+            await self.lines.put(message)
+        return message_id
+
+    async def edit(self, message_id: str, text: str) -> None:
+        raise NotImplementedError
+
+    async def press(self, message_id: str, action: str) -> None:
+        raise NotImplementedError
+
+    async def send_photo(self, jpeg: bytes, text: str) -> str:
+        raise NotImplementedError
+
+    async def send_location(self, lat: float, long: float) -> str:
+        raise NotImplementedError
+
+    async def shown(self) -> list[Shown]:
+        return [Shown(i, s.text, tuple(b.action for row in s.buttons for b in row)) for i, s in self.channel.shown.items()]
+
+
+@asynccontextmanager
+async def replay_rig(redis: Redis, redis_url: str, folder: Path) -> AsyncIterator[Rig]:
+    lines: asyncio.Queue[ChatMessage] = asyncio.Queue()
+
+    async def written() -> AsyncIterator[ChatMessage]:
+        while True:
+            yield await lines.get()
+
+    rig = ReplayRig(ReplayChannel("t001", written()), lines)
+    async with asyncio.TaskGroup() as tasks:
+        hearing = tasks.create_task(rig.channel.hear(rig.ear))
+        yield rig
+        hearing.cancel()
+
+
+RIGS: dict[str, Callable[[Redis, str, Path], AbstractAsyncContextManager[Rig]]] = {
+    "replay": replay_rig,
+    "telegram": telegram_rig,
+    "web": web_rig,
+}
+ABILITIES = {"replay": ReplayRig.can, "telegram": TelegramRig.can, "web": WebRig.can}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from bot.channels.contract import Button, ChatMessage, Media, SpeakError, Speech
 from bot.channels.outgoing import Pace, Speaker
 from bot.streams import Streams
-from tests.bot.channels.rigs import RIGS, Rig, jpeg
+from tests.bot.channels.rigs import ABILITIES, RIGS, Rig, jpeg
 from tests.bot.channels.telegram.ears import until
 
 NASTY = "<script>alert('3栋')</script> <b>电梯</b> &amp; *坏了* '; DROP TABLE tickets; -- 𠮷😀👨‍👩‍👧 ‮反"
@@ -28,15 +28,9 @@ async def rig(request: pytest.FixtureRequest, redis: Redis, redis_url: str, tmp_
         yield rig
 
 
-@pytest.fixture
-def able(rig: Rig) -> Callable[[str], None]:
-    """What a channel's people cannot do is no part of its contract."""
-
-    def need(ability: str) -> None:
-        if ability not in rig.can:
-            pytest.skip(f"{rig.channel.name} has no {ability}")
-
-    return need
+def whose_people_can(ability: str) -> pytest.MarkDecorator:
+    """What a channel's people cannot do (edit a transcript, say) is no part of its contract."""
+    return pytest.mark.parametrize("rig", sorted(name for name, can in ABILITIES.items() if ability in can), indirect=True)
 
 
 @asynccontextmanager
@@ -90,8 +84,8 @@ async def test_messages_are_heard_in_order_each_with_a_key_of_its_own(rig: Rig) 
     assert len({m.key for m in messages}) == 12
 
 
-async def test_an_edit_is_a_new_version_of_the_message(rig: Rig, able: Callable[[str], None]) -> None:
-    able("edit")
+@whose_people_can("edit")
+async def test_an_edit_is_a_new_version_of_the_message(rig: Rig) -> None:
     message_id = await rig.say("2栋电梯坏了")
     await heard(rig, "message")
     await rig.edit(message_id, "3栋电梯坏了")
@@ -101,8 +95,8 @@ async def test_an_edit_is_a_new_version_of_the_message(rig: Rig, able: Callable[
     assert edit.key != rig.ear.messages[0].key
 
 
-async def test_a_photo_belongs_to_its_message_and_can_be_fetched(rig: Rig, able: Callable[[str], None]) -> None:
-    able("photo")
+@whose_people_can("photo")
+async def test_a_photo_belongs_to_its_message_and_can_be_fetched(rig: Rig) -> None:
     await rig.send_photo(jpeg(), "楼道积水")
     (message,) = await heard(rig, "message")
     (media,) = message.media
@@ -112,8 +106,8 @@ async def test_a_photo_belongs_to_its_message_and_can_be_fetched(rig: Rig, able:
     assert data.startswith(b"\xff\xd8")
 
 
-async def test_a_location_carries_its_degrees(rig: Rig, able: Callable[[str], None]) -> None:
-    able("location")
+@whose_people_can("location")
+async def test_a_location_carries_its_degrees(rig: Rig) -> None:
     await rig.send_location(30.5, 104.1)
     (message,) = await heard(rig, "message")
     assert [(m.kind, m.lat, m.long) for m in message.media] == [("location", 30.5, 104.1)]
@@ -143,8 +137,8 @@ async def test_a_card_is_edited_in_place_and_never_goes_back(rig: Rig, redis: Re
     assert [(m.id, m.text, m.actions) for m in await rig.shown()] == [(first[0].id, "已派单", ()), (first[1].id, "别的", ())]
 
 
-async def test_a_press_names_the_card_and_the_action(rig: Rig, redis: Redis, able: Callable[[str], None]) -> None:
-    able("press")
+@whose_people_can("press")
+async def test_a_press_names_the_card_and_the_action(rig: Rig, redis: Redis) -> None:
     async with speaking(redis, rig):
         await say(redis, rig, speech(rig, "v1", "待确认", card_id="t1", version=1, buttons=CONFIRM))
         (card,) = await rig.shown()
