@@ -46,6 +46,9 @@ async def run_assistant(settings: BotSettings, on_stop: Callable[[Callable[[], o
     redis = Redis.from_url(settings.redis_url, decode_responses=True)
     intake = IntakeClient(settings.api_url, settings.api_token.get_secret_value())
     understander = load_understander(settings.models_dir)
+    for fault in understander.faults:
+        log.warning("model.missing", fault=fault)
+    await asyncio.to_thread(understander.warm)
     policy = LivePolicy(intake, lambda: encoder_in(settings.models_dir, settings.encoder))
     streams = Streams(redis, settings.shards)
     ports = Ports(

@@ -194,8 +194,9 @@ async def _roster_changed(session: AsyncSession, grid: str) -> None:
 
 
 async def seed_sample(session: AsyncSession, grid: GridIn, channel: str, chat_id: str, title: str, now: datetime) -> None:
-    """The demo's grid and its group, bound; an installation that has the grid already keeps its own."""
+    """The demo's grid and its group, bound and without quiet hours (a demo is tried at any hour); what is there already stays."""
     if await queries.grid(session, grid.code) is None:
         await put_grid(session, grid, now)
     if await queries.chat(session, channel, chat_id) is None:
         await bind_chat(session, grid.code, channel, chat_id, title, "demo", now)
+        await put_settings(session, channel, chat_id, ChatSettings(quiet_from=0, quiet_to=0))
