@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 
 from nlp.documents import Document, passages_of
 from nlp.encoder import Encoder
+from nlp.kept_vectors import KeptVectors
 from nlp.readers import read_file
-from nlp.retrieve import Base
+from nlp.retrieve import Base, text_to_encode
 
 _OWN_QUESTIONS = Path(__file__).with_name("idcard_questions.txt")
+_SAMPLE = Path(__file__).parents[1] / "intake_api" / "knowledge" / "sample"
+_SAMPLE_QUESTIONS = Path(__file__).with_name("sample_questions.jsonl")
 _PLAIN = re.compile(r"\W")
 
 
@@ -41,8 +44,10 @@ class Exam:
     asked: list[Question]
     refuse: dict[str, list[str]]
 
-    def base(self, encoder: Encoder | None = None) -> Base:
-        return Base.build((p for d in self.documents for p in passages_of(d)), encoder)
+    def base(self, encoder: Encoder | None = None, kept: KeptVectors | None = None) -> Base:
+        """`kept` saves encoding what was encoded before."""
+        passages = [p for d in self.documents for p in passages_of(d)]
+        return Base.build(passages, encoder, kept.vectors([text_to_encode(p) for p in passages]) if kept else None)
 
 
 def exams(data: Path) -> dict[str, Exam]:
@@ -75,9 +80,18 @@ def exams(data: Path) -> dict[str, Exam]:
     of_reply = [Document(q.doc, r["answer"], title="") for q, r in zip(titles, replies, strict=True)]
     return {
         "policies": Exam("policies", policies, asked, {"other base": [q.text for q in own], **refuse}),
+        "sample": sample_exam(),
         "idcard": Exam("idcard", cards, own, {"other base": other[:200], **refuse}),
         "replies": Exam("replies", of_reply, titles, {"other base": other[200:400], "sms": chatter[200:400]}),
     }
+
+
+def sample_exam() -> Exam:
+    """The shipped sample base with questions as residents put them; needs no data folder."""
+    documents = [d for f in sorted(_SAMPLE.iterdir()) for d in read_file(f.name, f.read_bytes())[0]]
+    rows = [json.loads(line) for line in _SAMPLE_QUESTIONS.read_text(encoding="utf8").splitlines()]
+    asked = [Question(r["question"], r["doc"]) for r in rows if r["doc"]]
+    return Exam("sample", documents, asked, {"other matters": [r["question"] for r in rows if not r["doc"]]})
 
 
 def ranks(base: Base, asked: Iterable[Question]) -> NDArray[np.int64]:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import argparse
 import random
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.cards import SHIPPED
 from models.corpora import data_folder
 from models.policies import Exam, Question, exams
 from nlp import spans, trust
-from nlp.retrieve import Base, words_of
+from nlp.encoder import Encoder, load_encoder
+from nlp.kept_vectors import KeptVectors
+from nlp.retrieve import Base
 from nlp.terms import fold, pairs
 
 FOLDS = 5
@@ -21,6 +26,7 @@ EPOCHS = 8
 RATE = 2e-3
 DECAY = 1e-2
 Floats = NDArray[np.float32]
+Rows = tuple[NDArray[np.float64], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +97,15 @@ def by_document(asked: list[Question]) -> NDArray[np.int64]:
     return np.array([folds[q.doc] for q in asked])
 
 
-def trust_rows(exam: Exam) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Signs [n, k] of texts in and out of scope, and which are in scope."""
-    base = exam.base()
+def trust_rows(base: Base, exam: Exam, names: Sequence[str]) -> Rows:
+    """Signs [n, k] by their names of texts in and out of scope, and which are in scope."""
     texts = [(q.text, True) for q in exam.asked] + [(t, False) for some in exam.refuse.values() for t in some]
     rows, inside = [], []
     for text, scope in texts:
         look = base.look(text)
         if look.found:
-            passage = words_of(base.passages[look.found[0].row])
-            seen = trust.signs(text, passage, base.by_passage, look.words)
-            rows.append([seen[name] for name in trust.SIGNS])
+            seen = base.signs(look)
+            rows.append([seen[name] for name in names])
             inside.append(scope)
     return np.array(rows), np.array(inside)
 
@@ -121,11 +125,12 @@ def smaller(exam: Exam) -> dict[str, Exam]:
 
 
 def report(rows: NDArray[np.float64], inside: NDArray[np.bool_], weights: dict[str, float]) -> str:
-    sure = np.array([trust.probability(dict(zip(trust.SIGNS, r, strict=True)), weights) for r in rows])
+    names = [name for name in weights if name != "constant"]
+    sure = np.array([trust.probability(dict(zip(names, r, strict=True)), weights) for r in rows])
     return f"answered {np.mean(sure[inside] >= 0.5):.3f}, refused {np.mean(sure[~inside] < 0.5):.3f}"
 
 
-def fit_trust(sets: list[tuple[NDArray[np.float64], NDArray[np.bool_]]]) -> dict[str, float]:
+def fit_trust(sets: list[Rows], names: Sequence[str]) -> dict[str, float]:
     """Logistic regression in which every base, and what is in and out of scope within it, weighs the same."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
@@ -137,23 +142,40 @@ def fit_trust(sets: list[tuple[NDArray[np.float64], NDArray[np.bool_]]]) -> dict
     model = LogisticRegression().fit(scale.transform(rows), inside, sample_weight=weight * 300)
     slopes = model.coef_[0] / scale.scale_
     constant = float(model.intercept_[0] - (slopes * scale.mean_).sum())
-    return {"constant": round(constant, 3), **{name: round(float(s), 3) for name, s in zip(trust.SIGNS, slopes, strict=True)}}
+    return {"constant": round(constant, 3), **{name: round(float(s), 3) for name, s in zip(names, slopes, strict=True)}}
+
+
+def show_trust(sets: dict[str, Rows], names: Sequence[str]) -> None:
+    """Print how well each base is judged by weights fitted without it, and the weights fitted on all of them."""
+    # replies often answer in words that have nothing to do with the title: they tell about other bases, and are not fitted on
+    used = {name: rows for name, rows in sets.items() if name != "replies"}
+    for name in ("policies", "idcard", "sample"):
+        weights = fit_trust([rows for other, rows in used.items() if not other.startswith(name)], names)
+        print(f"{name} left out: {report(*sets[name], weights)}", flush=True)
+    weights = fit_trust(list(used.values()), names)
+    for name in sets:
+        print(f"{name}: {report(*sets[name], weights)}", flush=True)
+    print(f"fitted for {', '.join(names)}: {weights}", flush=True)
+
+
+def fit_all_trust(every: dict[str, Exam]) -> None:
+    parts = {**every, **smaller(every["policies"])}
+    show_trust({name: trust_rows(e.base(), e, trust.SIGNS) for name, e in parts.items()}, trust.SIGNS)
+    with tempfile.TemporaryDirectory() as folder:
+        encoder: Encoder = load_encoder(SHIPPED / "encoder_v1")
+        kept = KeptVectors(Path(folder) / "vectors", encoder, writable=False)
+        names = (*trust.SIGNS, trust.MEANING)
+        show_trust({name: trust_rows(e.base(encoder, kept), e, names) for name, e in parts.items() if name != "replies"}, names)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m models.quoting", description=__doc__)
     parser.add_argument("--data", help="the data folder (default: MINHU_DATA, else ../shared/data)")
+    parser.add_argument("--answers-only", action="store_true", help="leave the weights of trust as they are")
     options = parser.parse_args()
     every = exams(Path(data_folder(options.data)))
-    sets = {name: trust_rows(e) for name, e in {**every, **smaller(every["policies"])}.items()}
-    for name in ("policies", "idcard"):
-        weights = fit_trust([s for other, s in sets.items() if not other.startswith(name)])
-        print(f"trust, {name} left out: {report(*sets[name], weights)}", flush=True)
-    # replies often answer in words that have nothing to do with the title: they tell about other bases, and are not fitted on
-    weights = fit_trust([s for name, s in sets.items() if name != "replies"])
-    for name, (rows, inside) in sets.items():
-        print(f"trust, {name}, fitted on all but replies: {report(rows, inside, weights)}", flush=True)
-    print("trust:", weights, flush=True)
+    if not options.answers_only:
+        fit_all_trust(every)
     exam = every["policies"]
     found, folds = choices(exam.base(), exam.asked), by_document(exam.asked)
     scores: list[float] = []

@@ -38,6 +38,8 @@ class Tuning(BaseModel):
     read: int
     refuse_below: float
     trust: dict[str, float]
+    trust_with_meaning: dict[str, float]
+    fitted_for: str
 
 
 @lru_cache(maxsize=1)
@@ -160,8 +162,14 @@ class Base:
 
     def probability(self, look: Look) -> float:
         """That the base holds the answer, judged by the best passage found."""
-        passage = words_of(self.passages[look.found[0].row])
-        return trust.probability(trust.signs(look.question, passage, self.by_passage, look.words), self.tuned.trust)
+        by_meaning = self.meaning is not None and self.meaning.encoder.name == self.tuned.fitted_for
+        return trust.probability(self.signs(look), self.tuned.trust_with_meaning if by_meaning else self.tuned.trust)
+
+    def signs(self, look: Look) -> dict[str, float]:
+        """What speaks for the best passage found (see nlp.trust); `meaning` is its cosine, 0 without an encoder."""
+        best = look.found[0]
+        seen = trust.signs(look.question, words_of(self.passages[best.row]), self.by_passage, look.words)
+        return seen | {trust.MEANING: best.meaning or 0.0}
 
     def word_scores(self, question: str) -> NDArray[np.float32]:
         """float32 [passages]: how well the words of each passage, and of its whole document, meet the question."""

@@ -28,14 +28,13 @@ Floats = NDArray[np.float32]
 class Patterns:
     asks: tuple[tuple[str, re.Pattern[str]], ...]
     holds: tuple[tuple[str, re.Pattern[str]], ...]
-    binds: re.Pattern[str]
 
 
 @lru_cache(maxsize=1)
 def patterns() -> Patterns:
     raw = yaml.safe_load(_SETTINGS.read_text(encoding="utf8"))
     asks, holds = (tuple((k, re.compile(v)) for k, v in raw[part].items()) for part in ("asks", "holds"))
-    return Patterns(asks, holds, re.compile(raw["binds"]))
+    return Patterns(asks, holds)
 
 
 def asked_kinds(question: str) -> tuple[str, ...]:
@@ -94,7 +93,7 @@ def _crossed(plain: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def stretches(question: str, text: str, rarity: dict[str, float]) -> Stretches:
-    """Stretches of `text` from where an answer may begin to the end of a sentence.
+    """Stretches of `text` of whole sentences.
 
     `rarity`: the weight of each pair of characters of the question (see terms.pairs).
     """
@@ -114,12 +113,9 @@ def stretches(question: str, text: str, rarity: dict[str, float]) -> Stretches:
 
 
 def _opens(clauses: list[re.Match[str]]) -> NDArray[np.bool_]:
-    """Where an answer may begin: with a sentence, after a colon, or after words of its sentence that bind nothing."""
-    found, cut = [], ""
-    for clause in clauses:
-        found.append(not patterns().binds.search(cut))
-        cut = "" if _END.search(clause[0]) or _COLON.search(clause[0]) else cut + clause[0]
-    return np.array(found)
+    """Where an answer may begin: with a sentence, or after a colon. From a comma on it would lose its condition or its subject."""
+    before = [True, *(bool(_END.search(c[0]) or _COLON.search(c[0])) for c in clauses[:-1])]
+    return np.array(before)
 
 
 def _closes(clauses: list[re.Match[str]]) -> NDArray[np.bool_]:

@@ -54,9 +54,32 @@ def _synonyms() -> dict[str, tuple[str, ...]]:
     return {w: tuple(other for other in group if other != w) for group in _lexicon()["synonyms"] for w in group}
 
 
+@lru_cache(maxsize=1)
+def _asking() -> re.Pattern[str]:
+    return re.compile("|".join(re.escape(w) for w in sorted(_lexicon()["asking"], key=len, reverse=True)))
+
+
+def subject(question: str) -> str:
+    """What a question is about: without the words that only ask; the whole question where nothing else would be left."""
+    left = _asking().sub(" ", fold(question)).strip()
+    return left if len(left) > 1 else fold(question)
+
+
+def variants(question: str) -> list[str]:
+    """The question, and once more for each other name of what it names."""
+    folded = fold(question)
+    found = [folded]
+    for word in _named(folded):
+        found += [folded.replace(word, other) for other in _synonyms()[word]]
+    return found
+
+
 def synonyms_in(question: str) -> list[str]:
     """Other names for what a question names in daily speech (社保卡 for 医保卡); a part of a longer name found is no name."""
     folded = fold(question)
+    return list(dict.fromkeys(other for w in _named(folded) for other in _synonyms()[w] if other not in folded))
+
+
+def _named(folded: str) -> list[str]:
     named = [w for w in _synonyms() if w in folded]
-    named = [w for w in named if not any(w != longer and w in longer for longer in named)]
-    return list(dict.fromkeys(other for w in named for other in _synonyms()[w] if other not in folded))
+    return [w for w in named if not any(w != longer and w in longer for longer in named)]

@@ -1,4 +1,4 @@
-"""How far a base can be trusted to hold the answer to a question: a calibrated probability from words alone, base or no model."""
+"""How far a base can be trusted to hold the answer to a question: a calibrated probability, with or without an encoder."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp.bm25 import Bm25
-from nlp.terms import fold, terms
+from nlp.terms import fold, subject, terms, variants
 
 SIGNS = ("passage", "terms", "longest", "stands_out")
+MEANING = "meaning"
 _LONGEST = 12
 
 
@@ -20,20 +21,26 @@ def signs(question: str, passage: str, words: Bm25, scores: NDArray[np.float32])
     number (`terms`), the `longest` run of the question found in it (12 characters are 1), and how far the best of the
     base's `scores` `stands_out` (tenths of their deviation). Shares, so that bases of any size compare.
     """
-    asked = set(terms(question))
-    shared = asked & set(terms(passage))
-    plain = "".join(c for c in fold(question) if c.isalnum())
+    here, text = set(terms(passage)), fold(passage)
+    every = [_shares(subject(one), here, text, words) for one in variants(question)]
+    best = max(every, key=lambda found: found["terms"] + found["longest"])
+    return best | {"stands_out": float((scores.max() - scores.mean()) / (scores.std() + 1e-6)) / 10}
+
+
+def _shares(asked_about: str, here: set[str], text: str, words: Bm25) -> dict[str, float]:
+    asked = set(terms(asked_about))
+    shared = asked & here
+    plain = "".join(c for c in asked_about if c.isalnum())
     return {
         "passage": sum(map(words.idf_of, shared)) / max(sum(map(words.idf_of, asked)), 1e-6),
         "terms": len(shared) / max(len(asked), 1),
-        "longest": min(longest_run(plain, fold(passage)), _LONGEST) / _LONGEST,
-        "stands_out": float((scores.max() - scores.mean()) / (scores.std() + 1e-6)) / 10,
+        "longest": min(longest_run(plain, text), _LONGEST) / _LONGEST,
     }
 
 
 def probability(found: Mapping[str, float], weights: Mapping[str, float]) -> float:
-    """Logistic regression over the signs; `weights` has one number a sign and `constant`."""
-    total = weights["constant"] + sum(weights[name] * found[name] for name in SIGNS)
+    """Logistic regression over the signs that `weights` has a number for, beside its `constant`."""
+    total = weights["constant"] + sum(weight * found[name] for name, weight in weights.items() if name != "constant")
     return 1 / (1 + exp(-max(-30.0, min(30.0, total))))
 
 
