@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 
 from intake_api.catalogue.service import ensure_default
-from intake_api.contracts import AreaIn, GridIn, PersonRole
+from intake_api.contracts import AreaIn, DocumentIn, GridIn, PersonRole
 from intake_api.db import Database
 from intake_api.grids.service import seed_sample
+from intake_api.knowledge.service import add_documents
+from intake_api.knowledge.seed import seed_base
 from intake_api.people.service import seed_accounts
 from intake_api.settings import Settings
+from nlp.readers import read_file
 from nlp.taxonomy import load_taxonomy
 
+_DOCUMENTS = Path(__file__).parent / "knowledge" / "sample"
 _FACILITIES = "facility.streetlight"  # the demo's department is the one that leads this matter
 
 
@@ -26,12 +32,24 @@ async def seed(settings: Settings, password: str, grid: GridIn, channel: str, ch
         async with db.writing() as session:
             await ensure_default(session, now)
             await seed_sample(session, grid, channel, chat_id, title, now)
+            await seed_base(session, now)
+            await add_documents(session, sample_documents(), "demo", now)
         roles = roles_of(grid)
         async with db.writing() as session:
             await seed_accounts(session, roles, password, now)
     finally:
         await db.close()
     return f"{' · '.join(roles)} / {password}"
+
+
+def sample_documents() -> list[DocumentIn]:
+    """The documents of the demo: written for it from general knowledge of public rules, and marked as a sample."""
+    fields = set(DocumentIn.model_fields)
+    found: list[DocumentIn] = []
+    for path in sorted(_DOCUMENTS.iterdir()):
+        read, _ = read_file(path.name, path.read_bytes())
+        found += [DocumentIn(**{k: v for k, v in asdict(one).items() if k in fields}) for one in read]
+    return found
 
 
 def roles_of(grid: GridIn) -> dict[PersonRole, tuple[str, AreaIn]]:
