@@ -15,7 +15,7 @@ from playwright.async_api import Page, expect
 from bot.channels.web.channel import listen
 from intake_api.app import create_app
 from intake_api.console.frame import words
-from intake_api.sample import sample_documents, seed
+from intake_api.sample import seed
 from intake_api.settings import Settings
 from tests.flows.browser.conftest import Open, overflow, small_targets
 from tests.intake_api.doors import GRID, TOKEN, report
@@ -102,9 +102,3 @@ async def test_every_page_fits_and_can_be_touched(console: str, open_page: Open,
         assert await overflow(page) == 0, path
         if width < 500:
             assert await small_targets(page) == [], path
-
-
-def test_the_sample_documents_say_that_they_are_a_sample() -> None:
-    documents = sample_documents()
-    assert len(documents) >= 5
-    assert all("示例" in d.title for d in documents)
