@@ -29,6 +29,8 @@ from intake_api.contracts import (
     OneTimeCodeView,
     PassagesView,
     Problem,
+    QuestionIn,
+    QuestionView,
     Receipt,
     ReportIn,
     StaffView,
@@ -37,6 +39,8 @@ from intake_api.contracts import (
     TicketDetail,
     TicketPage,
     TicketView,
+    VoteIn,
+    VotesView,
 )
 from nlp.schema import Passage
 
@@ -195,6 +199,13 @@ class IntakeClient:
 
     async def add_documents(self, documents: DocumentsIn) -> KnowledgeView:
         return await self._call(KnowledgeView, "POST", "/v1/knowledge/documents", body=documents)
+
+    async def queue_question(self, question: QuestionIn) -> QuestionView:
+        """Refused or answered badly: for a person to answer."""
+        return await self._call(QuestionView, "POST", "/v1/knowledge/questions", body=question)
+
+    async def vote(self, vote: VoteIn) -> VotesView:
+        return await self._call(VotesView, "POST", "/v1/knowledge/votes", body=vote)
 
     # ---- how it is sent
     async def _call(self, shape: type[_T], method: str, path: str, **how: Any) -> _T:

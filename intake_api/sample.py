@@ -10,8 +10,7 @@ from intake_api.catalogue.service import ensure_default
 from intake_api.contracts import AreaIn, DocumentIn, GridIn, PersonRole
 from intake_api.db import Database
 from intake_api.grids.service import seed_sample
-from intake_api.knowledge.service import add_documents
-from intake_api.knowledge.seed import seed_base
+from intake_api.knowledge.service import add_documents, base_version
 from intake_api.people.service import seed_accounts
 from intake_api.settings import Settings
 from nlp.readers import read_file
@@ -32,8 +31,8 @@ async def seed(settings: Settings, password: str, grid: GridIn, channel: str, ch
         async with db.writing() as session:
             await ensure_default(session, now)
             await seed_sample(session, grid, channel, chat_id, title, now)
-            await seed_base(session, now)
-            await add_documents(session, sample_documents(), "demo", now)
+            if not await base_version(session):  # what people changed since stays changed
+                await add_documents(session, sample_documents(), "demo", now)
         roles = roles_of(grid)
         async with db.writing() as session:
             await seed_accounts(session, roles, password, now)

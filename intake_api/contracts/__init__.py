@@ -52,7 +52,21 @@ from intake_api.contracts.grids import (
     StaffIn,
     StaffView,
 )
-from intake_api.contracts.knowledge import DocumentIn, DocumentsIn, DocumentView, KnowledgeView, PassagesView, PassageView
+from intake_api.contracts.knowledge import (
+    DocumentIn,
+    DocumentsIn,
+    DocumentView,
+    KnowledgeView,
+    PassagesView,
+    PassageView,
+    QuestionAnswerIn,
+    QuestionIn,
+    QuestionPage,
+    QuestionState,
+    QuestionView,
+    VoteIn,
+    VotesView,
+)
 from intake_api.contracts.people import (
     AccountChange,
     AccountIn,
@@ -172,6 +186,11 @@ __all__ = [
     "PlaceIn",
     "PlaceView",
     "Problem",
+    "QuestionAnswerIn",
+    "QuestionIn",
+    "QuestionPage",
+    "QuestionState",
+    "QuestionView",
     "Rate",
     "Recategorise",
     "Receipt",
@@ -202,6 +221,8 @@ __all__ = [
     "Unmerge",
     "Urgency",
     "Verification",
+    "VoteIn",
+    "VotesView",
     "WebhookIn",
     "WebhookView",
     "Wire",

@@ -7,11 +7,26 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from intake_api.contracts import DocumentsIn, DocumentView, KnowledgeView, PassagesView, PassageView
-from intake_api.deps import Administrator, Now, Reader, Session
-from intake_api.knowledge import service
+from intake_api.contracts import (
+    DocumentsIn,
+    DocumentView,
+    KnowledgeView,
+    PassagesView,
+    PassageView,
+    QuestionAnswerIn,
+    QuestionIn,
+    QuestionPage,
+    QuestionState,
+    QuestionView,
+    VoteIn,
+    VotesView,
+)
+from intake_api.deps import Administrator, Assistant, Now, Reader, Session
+from intake_api.knowledge import asking, service
+from intake_api.knowledge.tables import OpenQuestion
 
 router = APIRouter(prefix="/v1/knowledge", tags=["knowledge"])
+Limit = Annotated[int, Query(ge=1, le=500)]
 Known = Annotated[int, Query(ge=-1, le=2**31 - 1, description="The version the caller has; -1 for none.")]
 
 
@@ -46,3 +61,33 @@ async def add_documents(body: DocumentsIn, who: Administrator, session: Session,
 async def remove_document(id: Annotated[str, Path(max_length=200)], who: Administrator, session: Session, now: Now) -> None:
     """Nothing is cited from it any more."""
     await service.remove_document(session, id, who.id, now)
+
+
+@router.post("/questions", summary="Queue a question nobody could answer")
+async def queue_question(body: QuestionIn, _: Assistant, session: Session) -> QuestionView:
+    """Refused, or answered badly. The same message is counted once, the same words in a grid are one question."""
+    return _question_view(await asking.ask(session, body))
+
+
+@router.get("/questions", summary="The questions not answered well")
+async def list_questions(_: Administrator, session: Session, state: QuestionState = "open", limit: Limit = 100) -> QuestionPage:
+    """Asked most often first."""
+    return QuestionPage(questions=[_question_view(row) for row in await asking.questions(session, state, limit)])
+
+
+@router.post("/questions/{id}/answer", summary="Answer or dismiss an open question")
+async def answer_question(
+    id: Annotated[int, Path(ge=1, le=2**31 - 1)], body: QuestionAnswerIn, who: Administrator, session: Session, now: Now
+) -> QuestionView:
+    """With `into_base` the answer is given word for word to whoever asks the same from now on."""
+    return _question_view(await asking.settle(session, id, body, who.id, now))
+
+
+@router.post("/votes", summary="Vote on an answer")
+async def vote(body: VoteIn, _: Assistant, session: Session) -> VotesView:
+    """👎 also queues the question."""
+    return await asking.vote(session, body)
+
+
+def _question_view(row: OpenQuestion) -> QuestionView:
+    return QuestionView(**{name: getattr(row, name) for name in QuestionView.model_fields})

@@ -37,7 +37,9 @@ CHECKS = [
     promises.response_schema_conformance,
     promises.negative_data_rejection,
 ]
-FOR_SERVICES = {"link_staff", "bind_chat", "migrate_chat", "create_report", "add_supplement", "tickets_of_person", "forget_person"}
+FOR_SERVICES = {
+    "link_staff", "bind_chat", "migrate_chat", "create_report", "add_supplement", "tickets_of_person", "forget_person", "queue_question", "vote",
+}  # fmt: skip
 
 
 def new_app(**settings: Any) -> FastAPI:
