@@ -38,7 +38,8 @@ CHECKS = [
     promises.negative_data_rejection,
 ]
 FOR_SERVICES = {
-    "link_staff", "bind_chat", "migrate_chat", "create_report", "add_supplement", "tickets_of_person", "forget_person", "queue_question", "vote",
+    "link_staff", "bind_chat", "migrate_chat", "create_report", "add_supplement", "tickets_of_person", "forget_person",
+    "queue_question", "vote",
 }  # fmt: skip
 
 
