@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from nlp.documents import Document, passages_of
@@ -22,7 +23,7 @@ from nlp.retrieve import Base, text_to_encode
 
 _OWN_QUESTIONS = Path(__file__).with_name("idcard_questions.txt")
 _SAMPLE = Path(__file__).parents[1] / "intake_api" / "knowledge" / "sample"
-_SAMPLE_QUESTIONS = Path(__file__).with_name("sample_questions.jsonl")
+_SAMPLE_QUESTIONS = Path(__file__).with_name("sample_questions.yaml")
 _PLAIN = re.compile(r"\W")
 
 
@@ -89,9 +90,9 @@ def exams(data: Path) -> dict[str, Exam]:
 def sample_exam() -> Exam:
     """The shipped sample base with questions as residents put them; needs no data folder."""
     documents = [d for f in sorted(_SAMPLE.iterdir()) for d in read_file(f.name, f.read_bytes())[0]]
-    rows = [json.loads(line) for line in _SAMPLE_QUESTIONS.read_text(encoding="utf8").splitlines()]
-    asked = [Question(r["question"], r["doc"]) for r in rows if r["doc"]]
-    return Exam("sample", documents, asked, {"other matters": [r["question"] for r in rows if not r["doc"]]})
+    written = yaml.safe_load(_SAMPLE_QUESTIONS.read_text(encoding="utf8"))
+    asked = [Question(question, doc) for doc, questions in written["answered_by"].items() for question in questions]
+    return Exam("sample", documents, asked, {"other matters": list(written["refuse"])})
 
 
 def ranks(base: Base, asked: Iterable[Question]) -> NDArray[np.int64]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from models.policies import sample_exam
 from nlp.bm25 import Bm25
 from nlp.documents import Document, document, passages_of_all
 from nlp.encoder import Floats, Purpose
@@ -108,21 +108,19 @@ def test_daily_words_find_official_ones(sample: Base) -> None:
 
 def test_questions_of_residents_on_the_sample_base(sample: Base) -> None:
     """A floor under what was measured (words alone: 0.64 answered, 0.90 refused, 0.83 found first)."""
-    rows = [json.loads(r) for r in (Path(__file__).parents[2] / "models" / "sample_questions.jsonl").read_text("utf8").splitlines()]
-    inside, outside = [r for r in rows if r["doc"]], [r for r in rows if not r["doc"]]
-    right = sum([h.passage.doc for h in sample.search(r["question"], 1)] == [r["doc"]] for r in inside)
-    assert right / len(inside) >= 0.8
-    assert sum(sample.answer(r["question"]) is not None for r in inside) / len(inside) >= 0.55
-    assert sum(sample.answer(r["question"]) is None for r in outside) / len(outside) >= 0.88
+    exam = sample_exam()
+    (outside,) = exam.refuse.values()
+    right = sum([h.passage.doc for h in sample.search(q.text, 1)] == [q.doc] for q in exam.asked)
+    assert right / len(exam.asked) >= 0.8
+    assert sum(sample.answer(q.text) is not None for q in exam.asked) / len(exam.asked) >= 0.55
+    assert sum(sample.answer(text) is None for text in outside) / len(outside) >= 0.88
 
 
 def test_every_quote_resolves(sample: Base) -> None:
-    texts = {p.id: p for p in sample.passages}
     by_doc: dict[str, str] = {}
-    for p in texts.values():
+    for p in sample.passages:
         by_doc[p.doc] = by_doc.get(p.doc, "") + p.text + p.curated_answer
-    rows = [json.loads(r) for r in (Path(__file__).parents[2] / "models" / "sample_questions.jsonl").read_text("utf8").splitlines()]
-    answers = [a for r in rows if (a := sample.answer(r["question"]))]
+    answers = [a for q in sample_exam().asked if (a := sample.answer(q.text))]
     assert len(answers) > 20
     assert all(a.citation.quote and a.citation.quote in by_doc[a.citation.doc] for a in answers)
 
