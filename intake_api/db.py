@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -106,12 +107,24 @@ def _sqlite_readers(url: str) -> AsyncEngine:
     return engine
 
 
+class _Cursor(sqlite3.Cursor):
+    """What SQLAlchemy's asyncio side asks of a driver's cursor; there is nothing to wait for."""
+
+    async def _async_soft_close(self) -> None:
+        return
+
+
+class _Connection(sqlite3.Connection):
+    def cursor(self, factory: Any = _Cursor) -> Any:
+        return super().cursor(factory)
+
+
 def _sqlite_writer(url: str) -> AsyncEngine:
     """One connection on the plain driver; the asyncio side of SQLAlchemy takes it once its dialect says that it may."""
     engine = create_engine(
         make_url(url).set(drivername="sqlite+pysqlite"),
         poolclass=StaticPool,
-        connect_args={"timeout": 0, "check_same_thread": False},
+        connect_args={"timeout": 0, "check_same_thread": False, "factory": _Connection},
         json_serializer=_to_json,
     )
     engine.dialect.is_async = True

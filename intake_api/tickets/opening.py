@@ -47,9 +47,10 @@ async def create_report(desk: Desk, report: ReportIn) -> tuple[Outcome, Ticket, 
 
 def _statements(insert: Any) -> tuple[Any, Any]:
     """Built once a dialect: building costs more than executing."""
-    once = insert(Message).on_conflict_do_nothing(index_elements=["external_id"]).returning(Message.id)
-    counted = insert(Sequence).on_conflict_do_update(index_elements=["prefix", "day"], set_={"last": Sequence.last + 1})
-    return once, counted.returning(Sequence.last)
+    messages, sequences = Message.__table__, Sequence.__table__
+    once = insert(messages).on_conflict_do_nothing(index_elements=["external_id"]).returning(messages.c.id)
+    counted = insert(sequences).on_conflict_do_update(index_elements=["prefix", "day"], set_={"last": sequences.c.last + 1})
+    return once, counted.returning(sequences.c.last)
 
 
 _STATEMENTS = {"sqlite": _statements(sqlite.insert), "postgresql": _statements(postgresql.insert)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,12 +16,13 @@ from intake_api.problems import invalid
 from intake_api.security import Area
 from intake_api.tickets.tables import History, Message, Reporter, Ticket
 
+_NUMBER = re.compile(r"[A-Za-z0-9]{1,20}-\d{8}-\d{4,}")
 MAX_MERGES = 50  # a chain of merges longer than this is a loop that cannot be
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Filters of a list; empty ones filter nothing. `q` is looked for in number, title and description."""
+    """Filters of a list; empty ones filter nothing. `q`: a whole number, or words in number, title, description."""
 
     states: tuple[State, ...] = ()
     grid: str = ""
@@ -88,6 +90,8 @@ def _filtered(found: Select[Ticket], wanted: Wanted) -> Select[Ticket]:
         found = found.where(Ticket.id.in_(select(Message.ticket_id).where(Message.chat == wanted.chat)))
     if wanted.updated_after:
         found = found.where(Ticket.updated_at > wanted.updated_after)
+    if _NUMBER.fullmatch(wanted.q.strip()):
+        return found.where(Ticket.number == wanted.q.strip().upper())
     for word in wanted.q.split()[:8]:
         columns = (Ticket.number, Ticket.title, Ticket.description)
         found = found.where(or_(*(column.icontains(word, autoescape=True) for column in columns)))
