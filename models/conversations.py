@@ -17,6 +17,7 @@ from nlp.taxonomy import Taxonomy
 from nlp.thread import attach, fragments, grown
 
 Transcript = Mapping[str, Any]
+Message = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,8 @@ class Heard:
     home: Place | None = None
 
 
-Understand = Callable[[Transcript, Mapping[str, Any]], Heard]
-Observe = Callable[[Kind, Utterance, Heard, Sequence[MatterSketch], tuple[str, ...]], None]
+Understand = Callable[[Transcript, Message], Heard]
+Observe = Callable[[Utterance, Heard, Sequence[MatterSketch], tuple[str, ...]], None]
 
 
 def read_transcripts(path: Path) -> Iterator[Transcript]:
@@ -39,80 +40,121 @@ def read_transcripts(path: Path) -> Iterator[Transcript]:
         yield from (json.loads(line) for line in lines if line.strip())
 
 
-class Conversation:
-    """One transcript on its way: the sketches of its matters and who said what before.
+def gold_matters(message: Message) -> tuple[str, ...]:
+    gold = message["gold"]
+    return tuple(x for x in [gold.get("matter"), *(a["matter"] for a in gold.get("also", []))] if x)
 
-    With `observe`, history is the gold one (teacher forcing) and every message with its sketches is handed to it.
+
+class Conversation:
+    """One transcript on its way: the sketches of its matters, and who said what before.
+
+    With `observe`, history is the gold one (teacher forcing) and every message is shown with the sketches it meets.
     """
 
     def __init__(self, transcript: Transcript, taxonomy: Taxonomy, rules: MatchRules, observe: Observe | None = None) -> None:
         self.transcript, self.taxonomy, self.rules, self.observe = transcript, taxonomy, rules, observe
-        self.sketches: dict[str, MatterSketch] = {}
-        self.earlier: dict[str, Earlier] = {}
-        self.kinds: dict[str, Kind] = {}
-        self.guesses: dict[str, str] = {}
         self.roles = {m["id"]: m["role"] for m in transcript["members"]}
+        self.sketches: dict[str, MatterSketch] = {}
+        self.said: dict[str, Earlier] = {}
+        self.places: dict[str, Place] = {}
+        self.guesses: dict[str, str] = {}
 
     def run(self, understand: Understand) -> dict[str, Any]:
         """One line of `minhu replay` output, as far as matters go."""
         for message in self.transcript["messages"]:
             self._hear(message, understand(self.transcript, message))
         for message_id, guess in self.guesses.items():
-            if not self.earlier[message_id].matters:
-                self._hang(message_id, (guess,))
-        return self._result()
+            if not self.said[message_id].matters:
+                self._hang(message_id, guess)
+        return {
+            "id": self.transcript["id"],
+            "messages": [{"id": i, "kind": s.kind, "matters": list(s.matters), "category": s.category} for i, s in self.said.items()],
+            "matters": [self._matter(s) for s in self.sketches.values()],
+        }
 
-    def _hear(self, message: Mapping[str, Any], heard: Heard) -> None:
-        utterance = self._utterance(message, heard)
-        gold = tuple(x for x in [message["gold"].get("matter"), *(a["matter"] for a in message["gold"].get("also", []))] if x)
-        if self.observe:
-            self.observe(heard.kind, utterance, heard, list(self.sketches.values()), gold)
-            matters = gold
-        else:
-            matters = self._decide(utterance, heard)
-        said = Earlier(
-            message["id"], utterance.sender, utterance.role, utterance.at, utterance.text, heard.kind, matters, utterance.media
-        )  # type: ignore[arg-type]
-        self.earlier[message["id"]] = said
-        self._remember(said, heard)
+    def _matter(self, sketch: MatterSketch) -> dict[str, Any]:
+        place = {f: getattr(sketch.place, f) for f in ("estate", "building", "unit", "room", "spot")}
+        said = [i for i, s in self.said.items() if sketch.id in s.matters]
+        return {"id": sketch.id, "category": sketch.category, "place": place, "messages": said}
 
-    def _utterance(self, message: Mapping[str, Any], heard: Heard) -> Utterance:
-        return Utterance(
+    def _hear(self, message: Message, heard: Heard) -> None:
+        u = Utterance(
             message["text"],
             self.roles.get(message["from"], "resident"),
             message["from"],
             at=datetime.fromisoformat(message["at"]),
             media=message.get("media"),
-            quoted=self.earlier.get(message.get("reply_to") or ""),
-            previous=tuple(self.earlier.values())[-30:],
+            quoted=self.said.get(message.get("reply_to") or ""),
+            previous=tuple(self.said.values())[-30:],
             home=heard.home,
         )
+        assert u.at is not None  # noqa: S101
+        self.places[message["id"]] = heard.place
+        self.said[message["id"]] = Earlier(message["id"], u.sender, u.role, u.at, u.text, heard.kind, (), u.media, heard.category.best)
+        if self.observe:
+            self.observe(u, heard, list(self.sketches.values()), gold_matters(message))
+            self._follow_gold(message, heard, u.at)
+        elif heard.kind == "report":
+            self._report(message["id"], u, heard)
+        else:
+            found = attach(heard.kind, u, list(self.sketches.values()), category=heard.category, place=heard.place, rules=self.rules)
+            for matter in found.matters:
+                self._hang(message["id"], matter)
+            if found.reason == "pending" and found.likely:
+                self.guesses[message["id"]] = found.likely
 
-    def _decide(self, u: Utterance, heard: Heard) -> tuple[str, ...]:
-        sketches = list(self.sketches.values())
-        if heard.kind == "report":
-            first = self._report(u, heard.category, heard.place, sketches)
-            rest: list[str] = []
-            for category in heard.also:
-                rest.append(self._report(u, category, heard.place, [s for s in sketches if s.id not in (first, *rest)]))
-            for fragment in fragments(u, self.rules):
-                self._hang(fragment, (first,))
-            return (first, *rest)
-        found = attach(heard.kind, u, sketches, category=heard.category, place=heard.place, rules=self.rules)
-        if found.reason == "pending" and found.likely:
-            self.guesses[str(len(self.earlier))] = found.likely
-            self._last_guess = found.likely
-        return found.matters
+    def _report(self, message_id: str, u: Utterance, heard: Heard) -> None:
+        taken: list[str] = []
+        for category in (heard.category, *heard.also):
+            rest = [s for s in self.sketches.values() if s.id not in taken]
+            taken.append(self._match(u, category, heard.place, rest))
+            self._hang(message_id, taken[-1])
+        for fragment in fragments(u, self.rules):
+            self._hang(fragment, taken[0])
 
-    def _report(self, u: Utterance, category: RankedCategory, place: Place, sketches: Sequence[MatterSketch]) -> str:
-        assert u.at is not None  # noqa: S101  # transcripts always carry times
-        quoted = u.quoted.matters if u.quoted else ()
+    def _match(self, u: Utterance, category: RankedCategory, place: Place, sketches: Sequence[MatterSketch]) -> str:
+        assert u.at is not None  # noqa: S101
         found = match(
-            u.text, category, place, u.at, u.sender, sketches,
-            taxonomy=self.taxonomy, home=u.home, previous=u.previous, quoted=quoted, rules=self.rules,
-        )  # fmt: skip
+            u.text,
+            category,
+            place,
+            u.at,
+            u.sender,
+            sketches,
+            taxonomy=self.taxonomy,
+            home=u.home,
+            previous=u.previous,
+            quoted=u.quoted.matters if u.quoted else (),
+            rules=self.rules,
+        )
         if found and found[0].verdict == "join":
             return found[0].matter
-        matter = f"M{len(self.sketches) + 1}"
-        self.sketches[matter] = MatterSketch(matter, category.best, place, (), u.at, u.at)
+        return self._open(f"M{len(self.sketches) + 1}", category.best, u.at)
+
+    def _open(self, matter: str, category: str | None, at: datetime) -> str:
+        self.sketches[matter] = MatterSketch(matter, category, NOWHERE, (), at, at)
         return matter
+
+    def _hang(self, message_id: str, matter: str) -> None:
+        """Put a message on a matter: now, or later as a fragment of a burst."""
+        said = self.said[message_id]
+        self.said[message_id] = replace(said, matters=(*said.matters, matter))
+        assert said.kind is not None  # noqa: S101
+        self.sketches[matter] = grown(
+            self.sketches[matter], said.kind, said.text, self.places[message_id], said.at, said.sender, self.rules
+        )
+
+    def _follow_gold(self, message: Message, heard: Heard, at: datetime) -> None:
+        gold = gold_matters(message)
+        categories = [heard.category.best, *(c.best for c in heard.also)] + [None] * len(gold)
+        for matter, category in zip(gold, categories, strict=False):
+            if matter not in self.sketches:
+                if heard.kind != "report":
+                    continue
+                self._open(matter, category, at)
+            self._hang(message["id"], matter)
+        if heard.kind == "report":
+            for i, s in self.said.items():
+                early = next(m for m in self.transcript["messages"] if m["id"] == i)
+                if not s.matters and s.kind == "supplement" and early["gold"].get("matter") == (gold or (None,))[0]:
+                    self._hang(i, gold[0])

@@ -53,7 +53,12 @@ def names_in(text: str, rules: TopicRules) -> frozenset[str]:
             stem = name[: -len(first[0])]
             if stem and len(name) >= 3:
                 found.add(_stem(name, ending))
-    return frozenset(found)
+    return frozenset(name for name in found if name not in rules.kinds_of_place and not _is_kind(name, rules))
+
+
+def _is_kind(name: str, rules: TopicRules) -> bool:
+    """烧烤店, 派出所 …: a kind of place with its ending."""
+    return any(name == f"{kind}{ending}" for kind in rules.kinds_of_place for ending in rules.endings if name.startswith(kind))
 
 
 def _stem(name: str, ending: re.Pattern[str]) -> str:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from nlp.gazetteer import place_words
 from nlp.match_rules import MatchRules
+from nlp.place import conflicts
 from nlp.schema import STAFF_ROLES, Earlier, MatterSketch, Place, RankedCategory, Role
 
 UNRANKED, NOWHERE = RankedCategory(), Place()
@@ -75,9 +76,9 @@ def weigh(
             "place_new": float(levels == 0 and _is_exact(signal.place)),
             **_spots(signal, s),
             "place_silent": float(signal.place.is_empty()),
-            "place_differs": float(differs(signal.place, s.place)),
+            "place_differs": float(conflicts(signal.place, s.place)),
             "home_agrees": float(bool(signal.home and signal.home.building and signal.home.building == s.place.building)),
-            "home_differs": float(bool(signal.home and differs(signal.home, s.place))),
+            "home_differs": float(bool(signal.home and conflicts(signal.home, s.place))),
             "soon": math.exp(-hours / 0.2),
             "recent": math.exp(-hours / 12),
             "latest": float(s.id in latest),
@@ -225,8 +226,3 @@ def agreement(a: Place, b: Place) -> float:
     """How many levels of place both name alike: building, unit, room, spot, road 1 each, estate a half."""
     levels = sum(1.0 for f in ("building", "unit", "room", "spot", "road") if getattr(a, f) and getattr(a, f) == getattr(b, f))
     return levels + (0.5 if a.estate and a.estate == b.estate else 0.0)
-
-
-def differs(a: Place, b: Place) -> bool:
-    """Both name a level of place, and differently."""
-    return any(getattr(a, f) and getattr(b, f) and getattr(a, f) != getattr(b, f) for f in ("estate", "building", "unit", "room"))

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from nlp.evidence import Signal, Vectors, differs, weigh
+from nlp.evidence import Signal, Vectors, weigh
 from nlp.match_rules import MatchRules, load_rules
+from nlp.place import conflicts
 from nlp.schema import Earlier, Match, MatterSketch, Place, RankedCategory
 from nlp.taxonomy import Taxonomy
 
@@ -62,7 +63,7 @@ def choose(rows: Mapping[str, Evidence], allowed: Sequence[str], weights: Mappin
 def possible(place: Place, at: datetime, sketch: MatterSketch, rules: MatchRules) -> bool:
     """False where the two cannot be one matter: another building, unit, room, estate, or silent for too long."""
     hours = abs((at - sketch.last_at).total_seconds()) / 3600
-    return hours <= rules.window_h(sketch.category) and not differs(place, sketch.place)
+    return hours <= rules.window_h(sketch.category) and not conflicts(place, sketch.place)
 
 
 def _judge(sketch: MatterSketch, row: Evidence, p: float, signal: Signal, rules: MatchRules) -> Match:

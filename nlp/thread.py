@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from nlp.evidence import NOWHERE, UNRANKED, Signal, Vectors, differs, weigh
+from nlp.evidence import NOWHERE, UNRANKED, Signal, Vectors, weigh
 from nlp.match import choose
 from nlp.match_rules import MatchRules, load_rules
+from nlp.place import conflicts
 from nlp.schema import Kind, MatterSketch, Place, RankedCategory, Utterance
 
 Reason = Literal["quote", "own", "place", "words", "latest", "pending", "none"]
@@ -46,7 +47,7 @@ def attach(
         return Attachment((), "pending" if kind == "supplement" else "none")
     signal = signal_of(utterance, utterance.at, category, place)
     rows = weigh(signal, sketches, rules, vectors)
-    shares = choose(rows, [s.id for s in sketches if _open_to(kind, signal, s, rules)], rules.weights[kind])
+    shares = choose(rows, [s.id for s in sketches if may_hang(kind, signal, s, rules)], rules.weights[kind])
     best = max(shares, key=lambda i: (shares[i], i), default=None)
     if best is None:
         return Attachment((), "pending" if kind == "supplement" else "none")
@@ -70,12 +71,12 @@ def signal_of(utterance: Utterance, at: datetime, category: RankedCategory, plac
     )
 
 
-def _open_to(kind: Kind, signal: Signal, sketch: MatterSketch, rules: MatchRules) -> bool:
+def may_hang(kind: Kind, signal: Signal, sketch: MatterSketch, rules: MatchRules) -> bool:
     """Another place is another matter, except for a reporter who corrects themselves and for an explicit quote."""
     if signal.at - sketch.last_at > timedelta(hours=rules.window_h(sketch.category)):
         return False
     may_contradict = sketch.id in signal.quoted or (kind == "supplement" and signal.sender in sketch.senders)
-    return may_contradict or not differs(signal.place, sketch.place)
+    return may_contradict or not conflicts(signal.place, sketch.place)
 
 
 def _why(row: dict[str, float]) -> Reason:

@@ -44,6 +44,7 @@ class TopicRules(BaseModel):
     endings: tuple[str, ...]
     no_name_chars: str
     no_name_words: frozenset[str]
+    kinds_of_place: frozenset[str]
     openings: tuple[str, ...]
     groups: tuple[str, ...]
     limits: Limits

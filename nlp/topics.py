@@ -16,6 +16,8 @@ from nlp.privacy import mask
 from nlp.topic_rules import HeatTerms, TopicRules, load_topic_rules
 
 SENTENCE = 60
+_NAME = 6
+"""Code points of a name worth showing: longer ones have swallowed part of the sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ def _topic(shelf: Shelf, members: Sequence[int], known: dict[tuple[int, int], fl
 
 def _place(shelf: Shelf, members: Sequence[int], rules: TopicRules) -> str:
     """The name that most letters share, as it is written out; else the group of people most of them speak of."""
-    said = Counter(name for k in members for name in shelf.names[k])
+    said = Counter(name for k in members for name in shelf.title_names[k] if len(name) <= _NAME)
     often = [(n, len(name), name) for name, n in said.items() if n * 2 >= len(members) and not _is_private(name)]
     if often:
         return _in_full(max(often)[2], shelf, members, rules)
@@ -160,7 +162,7 @@ def _place(shelf: Shelf, members: Sequence[int], rules: TopicRules) -> str:
 
 
 def _in_full(stem: str, shelf: Shelf, members: Sequence[int], rules: TopicRules) -> str:
-    """The stem with its commonest ending and the district before it: 魅力之城 → A5区魅力之城小区."""
+    """The stem with its commonest ending: 槐荫 → 槐荫苑."""
     endings = Counter(e for k in members for e in rules.endings if f"{stem}{e}" in shelf.whole[k])
     ending = max(endings.items(), key=lambda item: (item[1], len(item[0]), item[0]))[0] if endings else ""
     return f"{stem}{ending}"

@@ -1,0 +1,168 @@
+"""Fits the weights of `nlp/match.yaml` on transcripts of two authors and prints them; `models.evaluate_match` measures them.
+
+A conditional logit a kind of message, drawn towards PRIOR (transcripts are few). Categories are predicted by a model that has not read
+the transcripts. Every fifth report meets a decoy, a matter of its own category out of another transcript: in real groups two troubles of
+one kind are commoner than authors make them, and without decoys category alone would join them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from models.conversations import Conversation, Heard, Transcript, gold_matters
+from models.corpora import data_folder, transcripts
+from models.hearing import Hearing, crossed_rankers
+from nlp.evidence import NOWHERE, weigh
+from nlp.match import possible
+from nlp.match_rules import EVIDENCE, MatchRules, load_rules
+from nlp.schema import Earlier, Kind, MatterSketch, RankedCategory, Utterance
+from nlp.taxonomy import load_taxonomy
+from nlp.thread import may_hang, signal_of
+
+PRIOR_PATH = Path(__file__).with_name("match_prior.yaml")
+DECOYS = 0.2
+PULL, PULL_OF_BIAS = 2.0, 0.05
+NOT_FITTED = {"meaning", "crowd", "media"}
+"""No vectors in training; how many have reported, and photos without words, are told by authors as no group tells them."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Evidence [matters, EVIDENCE] a message met, and which row it belongs to (None: none of them)."""
+
+    x: NDArray[np.float64]
+    chosen: int | None
+
+
+def collect(data: Path, names: Sequence[str], rules: MatchRules, seed: int = 0) -> dict[str, list[Choice]]:
+    """Choices by kind, from gold histories with predicted categories and, for reports, with the true ones as well."""
+    found: dict[str, list[Choice]] = {kind: [] for kind in rules.weights}
+    rankers, rng = crossed_rankers(data, names), random.Random(seed)
+    for name in names:
+        told = transcripts(data, name)
+        decoys = _decoys(told)
+        for hearing in (Hearing(rankers[name]), Hearing(None)):
+            for transcript in told:
+                observer = _Observer(transcript, decoys, rng, rules, found, reports_only=hearing.ranker is None)
+                Conversation(transcript, load_taxonomy(), rules, observer).run(hearing)
+    return found
+
+
+def _decoys(told: Sequence[Transcript]) -> dict[str, list[tuple[str, tuple[str, ...]]]]:
+    """Category → (transcript, words of the reports) of its matters."""
+    found: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+    for transcript in told:
+        for matter in transcript["matters"]:
+            reports = [m for m in transcript["messages"] if m["gold"]["kind"] == "report" and matter["id"] in gold_matters(m)[:1]]
+            if reports:
+                found.setdefault(matter["category"], []).append((transcript["id"], tuple(m["text"] for m in reports)))
+    return found
+
+
+class _Observer:
+    """Turns what a conversation shows into choices."""
+
+    def __init__(
+        self, transcript: Transcript, decoys: Mapping[str, Any], rng: random.Random, rules: MatchRules,
+        found: dict[str, list[Choice]], reports_only: bool,
+    ) -> None:  # fmt: skip
+        self.transcript, self.decoys, self.rng, self.rules = transcript, decoys, rng, rules
+        self.found, self.reports_only = found, reports_only
+
+    def __call__(self, u: Utterance, heard: Heard, sketches: Sequence[MatterSketch], gold: tuple[str, ...]) -> None:
+        if heard.kind not in self.found or (self.reports_only and heard.kind != "report"):
+            return
+        told = (heard.category, *heard.also) if heard.kind == "report" else (heard.category,)
+        for n, category in enumerate(told):
+            met = [s for s in sketches if s.id not in gold[:n]]
+            self._choice(u, heard, category, met, gold[n] if n < len(gold) else None)
+
+    def _choice(self, u: Utterance, heard: Heard, category: RankedCategory, met: list[MatterSketch], gold: str | None) -> None:
+        at = u.at
+        assert at is not None  # noqa: S101
+        decoy = self._decoy(u, category, gold) if heard.kind == "report" and self.rng.random() < DECOYS else None
+        if decoy:
+            met = [*met, decoy]
+            u = replace(u, previous=_with(decoy, u.previous, u))
+        signal = signal_of(u, at, category, heard.place)
+        rows = weigh(signal, met, self.rules)
+        allowed = [s.id for s in met if self._allowed(heard.kind, u, heard, s, category)]
+        if allowed and not (gold in {s.id for s in met} and gold not in allowed):
+            x = np.array([[rows[i].get(name, 0.0) for name in EVIDENCE] for i in allowed])
+            self.found[heard.kind].append(Choice(x, allowed.index(gold) if gold in allowed else None))
+
+    def _allowed(self, kind: Kind, u: Utterance, heard: Heard, sketch: MatterSketch, category: RankedCategory) -> bool:
+        assert u.at is not None  # noqa: S101
+        if kind == "report":
+            return possible(heard.place, u.at, sketch, self.rules)
+        return may_hang(kind, signal_of(u, u.at, category, heard.place), sketch, self.rules)
+
+    def _decoy(self, u: Utterance, category: RankedCategory, gold: str | None) -> MatterSketch | None:
+        assert u.at is not None  # noqa: S101
+        truth = next((m["category"] for m in self.transcript["matters"] if m["id"] == gold), None)
+        others = [words for where, words in self.decoys.get(truth or "", ()) if where != self.transcript["id"]]
+        if not others:
+            return None
+        at = u.at - timedelta(minutes=3 * 960 ** self.rng.random())
+        believed = category.best if self.rng.random() < 0.6 else truth
+        return MatterSketch("decoy", believed, NOWHERE, self.rng.choice(others), at, at, frozenset({"somebody else"}))
+
+
+def _with(decoy: MatterSketch, previous: tuple[Earlier, ...], u: Utterance) -> tuple[Earlier, ...]:
+    """The talk with the decoy's last report in it, a message every three minutes ago."""
+    assert u.at is not None  # noqa: S101
+    ago = int((u.at - decoy.last_at).total_seconds() / 180)
+    if ago >= 30:
+        return previous
+    place = max(0, len(previous) - ago)
+    said = Earlier("decoy", "somebody else", "resident", decoy.last_at, decoy.texts[-1], "report", ("decoy",))
+    return (*previous[:place], said, *previous[place:])
+
+
+def fit(choices: Sequence[Choice], prior: Mapping[str, float]) -> dict[str, float]:
+    """Weights that make the choices likely, drawn towards the prior by PULL · (w - prior)²."""
+    names = [n for n in EVIDENCE if n not in NOT_FITTED]
+    columns = [EVIDENCE.index(n) for n in names]
+    centre = np.array([prior.get(n, 0.0) for n in names])
+    pull = np.array([PULL_OF_BIAS if n == "bias" else PULL for n in names])
+    rows = [(c.x[:, columns], c.chosen) for c in choices]
+
+    def loss(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        total, slope = float((pull * (w - centre) ** 2).sum()), 2 * pull * (w - centre)
+        for x, chosen in rows:
+            scores = x @ w
+            top = max(0.0, float(scores.max()))
+            parts = np.exp(scores - top)
+            whole = parts.sum() + np.exp(-top)
+            total += float(np.log(whole)) + top - (float(scores[chosen]) if chosen is not None else 0.0)
+            slope = slope + (parts / whole) @ x - (x[chosen] if chosen is not None else 0.0)
+        return total, slope
+
+    found = minimize(loss, centre, jac=True, method="L-BFGS-B", options={"maxiter": 300}).x
+    return {n: round(float(w), 2) for n, w in zip(names, found, strict=True) if abs(w) >= 0.05}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path)
+    options = parser.parse_args()
+    prior = yaml.safe_load(PRIOR_PATH.read_text(encoding="utf8"))
+    choices = collect(data_folder(options.data), ("train_a", "train_b"), load_rules())
+    for kind, rows in choices.items():
+        print(f"  {kind}: {json.dumps(fit(rows, prior[kind]))}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from nlp.schema import Earlier, Kind, MatterSketch, Place, RankedCategory, Utterance
+from nlp.thread import attach, fragments, grown
+
+NOW = datetime(2026, 6, 2, 8, 0, tzinfo=UTC)
+
+
+def ago(minutes: float) -> datetime:
+    return NOW - timedelta(minutes=minutes)
+
+
+def earlier(n: str, sender: str, minutes: float, text: str, kind: Kind, matters: tuple[str, ...] = ()) -> Earlier:
+    return Earlier(n, sender, "resident", ago(minutes), text, kind, matters)
+
+
+def sketch(name: str, category: str, text: str, minutes: float, sender: str = "u1", place: Place = Place()) -> MatterSketch:
+    return MatterSketch(name, category, place, (text,), ago(minutes), ago(minutes), frozenset({sender}))
+
+
+LIFT = sketch("A", "housing.elevator", "3栋电梯停了", 90, "u1", Place(building="3"))
+TOILET = sketch("B", "facility.toilet", "广场公厕没水，门锁也坏了", 40, "u2")
+TALK = (
+    earlier("m1", "u1", 90, "3栋电梯停了", "report", ("A",)),
+    earlier("m2", "u2", 40, "广场公厕没水，门锁也坏了", "report", ("B",)),
+)
+
+
+def said(text: str, sender: str, **more: object) -> Utterance:
+    return Utterance(text, sender=sender, at=NOW, previous=TALK, **more)  # type: ignore[arg-type]
+
+
+def test_a_follow_up_without_a_place_goes_to_the_matter_of_its_sender() -> None:
+    assert attach("follow_up", said("还没修好？", "u1"), [LIFT, TOILET]).matters == ("A",)
+
+
+def test_a_follow_up_goes_where_its_words_and_category_point() -> None:
+    toilet = RankedCategory((("facility.toilet", 0.8),), True)
+    assert attach("follow_up", said("公厕有水了没", "u3"), [LIFT, TOILET], category=toilet).matters == ("B",)
+
+
+def test_a_quote_decides() -> None:
+    found = attach("follow_up", said("怎么样了", "u9", quoted=TALK[0]), [LIFT, TOILET])
+    assert (found.matters, found.reason) == (("A",), "quote")
+
+
+def test_a_photo_after_the_text_hangs_on_the_report() -> None:
+    talk = (earlier("m1", "u1", 0.4, "3栋电梯停了", "report", ("A",)),)
+    photo = Utterance("", sender="u1", at=NOW, media="photo", previous=talk)
+    assert attach("supplement", photo, [replace(LIFT, last_at=ago(0.4))]).matters == ("A",)
+
+
+def test_a_place_before_its_report_waits_and_is_taken_along() -> None:
+    place = Utterance("12号楼", sender="u5", at=NOW, previous=())
+    assert attach("supplement", place, []).reason == "pending"
+    talk = (
+        earlier("m0", "u5", 9, "昨天的事", "chat"),
+        earlier("m1", "u5", 0.5, "12号楼", "supplement"),
+        earlier("m2", "u6", 0.4, "早", "chat"),
+        earlier("m3", "u5", 0.3, "", "supplement"),
+    )
+    assert fragments(Utterance("电梯停了两部", sender="u5", at=NOW, previous=talk)) == ("m1", "m3")
+
+
+def test_fragments_stop_at_an_earlier_report_and_at_old_ones() -> None:
+    talk = (
+        earlier("m0", "u5", 30, "7号楼", "supplement"),
+        earlier("m1", "u5", 3, "照片", "supplement"),
+        earlier("m2", "u5", 2, "路灯不亮", "report", ("A",)),
+        earlier("m3", "u5", 1, "还有张照片", "supplement"),
+    )
+    assert fragments(Utterance("垃圾满了", sender="u5", at=NOW, previous=talk)) == ("m3",)
+
+
+def test_chat_and_notices_belong_to_nothing() -> None:
+    assert attach("chat", said("哈哈哈", "u1"), [LIFT]).matters == ()
+    assert attach("notice", said("电梯年检通知", "p1"), [LIFT]).matters == ()
+
+
+def test_nobody_elses_message_about_another_building_is_hung_on_a_matter() -> None:
+    assert attach("follow_up", said("7栋的电梯呢", "u3"), [LIFT], place=Place(building="7")).matters == ()
+
+
+def test_a_reporter_may_correct_their_own_building() -> None:
+    talk = (earlier("m1", "u1", 0.5, "3栋电梯停了", "report", ("A",)),)
+    fresh = replace(LIFT, last_at=ago(0.5))
+    words = Utterance("说错了，是5栋", sender="u1", at=NOW, previous=talk)
+    assert attach("supplement", words, [fresh], place=Place(building="5")).matters == ("A",)
+    assert grown(fresh, "supplement", "说错了，是5栋", Place(building="5"), NOW, "u1").place.building == "5"
+
+
+def test_another_voice_fills_what_was_silent_but_corrects_nothing() -> None:
+    joined = grown(LIFT, "report", "2单元的", Place(building="3", unit="2"), NOW, "u7")
+    assert (joined.place.building, joined.place.unit, joined.senders) == ("3", "2", frozenset({"u1", "u7"}))
+    assert grown(LIFT, "supplement", "5栋", Place(building="5"), NOW, "u7").place.building == "3"
+
+
+def test_a_wide_trouble_is_not_narrowed_to_a_joiners_building() -> None:
+    heating = sketch("H", "facility.heating", "暖气都不热", 5)
+    assert grown(heating, "report", "5号楼也凉了", Place(building="5"), NOW, "u7").place.building is None
+
+
+def test_replies_and_follow_ups_change_the_time_but_not_the_words() -> None:
+    later = grown(LIFT, "reply", "师傅在路上", Place(building="9"), NOW, "p1")
+    assert (later.texts, later.place, later.senders, later.last_at) == (LIFT.texts, LIFT.place, LIFT.senders, NOW)
