@@ -50,7 +50,7 @@ class Streams:
 
     async def heard(self, message: ChatMessage) -> bool:
         """Store a message for the worker of its chat (Ear). False when this key was stored before."""
-        shard = shard_of(message.channel, message.chat_id, self.shards)
+        shard = shard_of(message.channel, message.home, self.shards)
         return await self._publish(f"heard:{shard}", f"seen:{message.key}", {"body": message.model_dump_json()})
 
     async def say(self, item: Speech | Fetch) -> bool:
@@ -115,7 +115,7 @@ class Streams:
     async def set_aside(self, entry: Entry, error: str) -> None:
         """Move a poisonous entry to the poison stream with its error; the payload is kept masked for the console, and whole
         under `poison-raw:<id>` for a week so that it can be put back."""
-        fields = {"stream": entry.stream, "entry": entry.id, "error": error[:500], "payload": mask(entry.raw[:4000]).text}
+        fields = {"stream": entry.stream, "entry": entry.id, "error": mask(error).text[:500], "payload": mask(entry.raw[:4000]).text}
         poison_id = str(await self.redis.xadd(POISON, cast(dict[Any, Any], fields), maxlen=POISON_KEPT, approximate=True))
         await self.redis.set("poison-raw:" + poison_id, entry.raw, ex=REMEMBER_S)
         await self.done(entry)

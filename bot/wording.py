@@ -25,7 +25,7 @@ def _look_up(key: str) -> Any:
 
 
 def say(key: str, **values: object) -> str:
-    """The sentence under `key` ("ack/opened") with its values filled in. KeyError for an unknown key or a missing value."""
+    """The sentence under `key` ("ack/recurs") with its values filled in. KeyError for an unknown key or a missing value."""
     return Formatter().vformat(str(_look_up(key)), (), values).strip()
 
 

@@ -98,8 +98,10 @@ class IntakeClient:
         """Idempotent by the act's `key`."""
         return await self._call(TicketView, "POST", f"/v1/tickets/{_part(ticket_id)}/acts", body=act)
 
-    async def ticket(self, ticket_id: str) -> TicketDetail:
-        return await self._call(TicketDetail, "GET", f"/v1/tickets/{_part(ticket_id)}")
+    async def ticket(self, ticket_id: str, as_handle: str = "") -> TicketDetail:
+        """`as_handle` (channel:id): `moves` is then what this person may do."""
+        query = {"as_handle": as_handle} if as_handle else None
+        return await self._call(TicketDetail, "GET", f"/v1/tickets/{_part(ticket_id)}", query=query)
 
     async def tickets(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from bot.assistant.turn import Turn
+from bot.assistant.turn import Turn, heed_flood
 from bot.cards.phrases import state_name
 from bot.wording import choose, options, say
 from intake_api.client import IntakeError
@@ -17,7 +17,10 @@ async def command(turn: Turn) -> None:
     """Answer a command once; unknown commands are another bot's, and stay unanswered."""
     name, _, rest = turn.message.text.strip().partition(" ")
     handler = _COMMANDS.get(name.lower())
-    if handler:
+    if handler is None:
+        return
+    await heed_flood(turn)
+    if not turn.flooded:
         await _answer(turn, await handler(turn, rest.strip()))
 
 
@@ -66,7 +69,7 @@ async def _start(turn: Turn, token: str) -> str:
     """A worker's personal start link, or a resident who came from a group (`g<chat id>`), or just hello."""
     if turn.in_group or not token:
         return "" if turn.in_group else say("help/start")
-    if token.startswith("g"):
+    if token[0] == "g" and token[1:].lstrip("-").isdigit():
         turn.memory.home_chat = token[1:]
         return say("help/start")
     try:
@@ -86,13 +89,19 @@ async def _privacy(turn: Turn, _: str) -> str:
     return say("help/privacy")
 
 
-async def _my(turn: Turn, _: str) -> str:
+async def my_matters(turn: Turn) -> str:
+    """TK12: what this person reported. The group sees only what was said in this group, and nothing delicate."""
     tickets = await turn.ports.intake.tickets_of(turn.person)
-    if not tickets:
-        return say("progress/none")
-    shown = [t for t in tickets if not (turn.in_group and t.delicate)][:SHOWN]
-    lines = [say("progress/line", title=t.title, number=t.number, state=state_name(t.state)) for t in shown]
-    return say("progress/list", lines="\n".join(lines)) if lines else say("progress/none")
+    if turn.in_group:
+        tickets = [t for t in tickets if t.id in turn.memory.matters and not t.delicate]
+    lines = [say("progress/line", title=t.title, number=t.number, state=state_name(t.state)) for t in tickets[:SHOWN]]
+    if lines:
+        return say("progress/list", lines="\n".join(lines))
+    return say("progress/none_here") if turn.in_group else say("progress/none")
+
+
+async def _my(turn: Turn, _: str) -> str:
+    return await my_matters(turn)
 
 
 async def _forget(turn: Turn, word: str) -> str:
@@ -101,6 +110,9 @@ async def _forget(turn: Turn, word: str) -> str:
     count = await turn.ports.intake.forget(turn.person)
     turn.memory.homes.pop(turn.person, None)
     turn.memory.recent = [e for e in turn.memory.recent if e.sender != turn.person]
+    turn.memory.awaited = [a for a in turn.memory.awaited if a.person != turn.person]
+    for matter in turn.memory.matters.values():
+        matter.senders = [sender for sender in matter.senders if sender != turn.person]
     return say("help/forgotten", n=count)
 
 
@@ -112,11 +124,8 @@ async def _mute(turn: Turn, word: str) -> str:
         return say("group/staff_only")
     muted = word.lower() not in options("words")["mute_off"].split()
     settings = turn.chat.settings.model_copy(update={"muted": muted})
-    words = say("group/muted") if muted else say("group/unmuted")
-    if muted:
-        await _answer(turn, words)
     turn.chat = await turn.ports.intake.set_chat_settings(turn.message.channel, turn.message.chat_id, settings)
-    return "" if muted else words
+    return say("group/muted") if muted else say("group/unmuted")
 
 
 _COMMANDS: dict[str, Callable[[Turn, str], Awaitable[str]]] = {

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.assistant.assemble import home_of, household_of, sketches_of
+from bot.assistant.evidence import fetch_media, pin_of
 from bot.assistant.memory import Awaited, OpenMatter, Timer
 from bot.assistant.progress import edit_group_card, remember_ticket
 from bot.assistant.turn import Turn
 from bot.cards import group_card
-from bot.channels.contract import Button, Fetch
+from bot.channels.contract import Button
 from bot.wording import choose, say
 from intake_api.contracts import Judgement, PlaceIn, Receipt, ReportIn, Suggestion, TicketKind, TicketView
 from nlp.match import match
 from nlp.place import merge_places
+from nlp.privacy import mask
 from nlp.schema import Earlier, Emergency, Match, Place, RankedCategory, Understanding, Utterance
 from nlp.thread import fragments, grown
 from nlp.title import title_of
@@ -44,7 +47,8 @@ async def file_report(turn: Turn, utterance: Utterance, u: Understanding) -> Non
         place = merge_places(place, _place_in(turn, earlier.text))
     text = "，".join([e.text for e in taken if e.text] + [u.masked.text])
     tellings = [Telling(text, u.category, place, u.emergency)]
-    tellings += [Telling(clause, ranked, _place_in(turn, clause), None, n) for n, (ranked, clause) in enumerate(u.also, 1)]
+    phones = turn.gazetteer.official_phones
+    tellings += [Telling(mask(c, phones).text, ranked, _place_in(turn, c), None, n) for n, (ranked, c) in enumerate(u.also, 1)]
     for telling in tellings:
         await _file(turn, utterance, u, telling, taken if telling.part == 0 else ())
 
@@ -68,18 +72,22 @@ async def _file(turn: Turn, utterance: Utterance, u: Understanding, telling: Tel
     known = turn.memory.matters.get(joined.matter) if joined else None
     if telling.emergency and not (known and known.emergency):
         await guide(turn, telling)
-    receipt = await turn.ports.intake.create_report(_report(turn, u, telling, taken, matches))
+    receipt = await turn.ports.intake.create_report(report_of(turn, u, telling, taken, matches))
+    before = turn.memory.matters.get(receipt.ticket.id)
+    new_voice = receipt.first_of_person or (receipt.outcome == "already" and not (before and turn.person in before.senders))
     matter = remember_ticket(turn, receipt.ticket)
     _grow(turn, matter, telling, taken)
     matter.emergency = matter.emergency or bool(telling.emergency)
     turn.outcome.matters.append(matter.id)
-    await fetch_media(turn, matter.id)
-    await acknowledge(turn, receipt, matter, u, telling)
+    await fetch_media(turn, matter.id, [e.message_id for e in taken])
+    await acknowledge(turn, receipt, matter, u, telling, new_voice)
 
 
 def _grow(turn: Turn, matter: OpenMatter, telling: Telling, taken: tuple[Earlier, ...]) -> None:
     sketch = grown(matter.sketch(), "report", telling.text, telling.place, turn.message.at, turn.person)
     matter.place = sketch.place
+    matter.reply_to = matter.reply_to or turn.message.message_id
+    matter.thread_id = matter.thread_id or turn.message.thread_id
     for earlier in taken:
         matter.add(earlier.message_id, "", "", earlier.at)
     fresh = matter.texts == [] or telling.text not in matter.texts
@@ -87,7 +95,8 @@ def _grow(turn: Turn, matter: OpenMatter, telling: Telling, taken: tuple[Earlier
     turn.memory.recent = [replace(e, matters=(matter.id,)) if e in taken else e for e in turn.memory.recent]
 
 
-def _report(turn: Turn, u: Understanding, telling: Telling, taken: tuple[Earlier, ...], matches: list[Match]) -> ReportIn:
+def report_of(turn: Turn, u: Understanding, telling: Telling, taken: tuple[Earlier, ...] = (), matches: Sequence[Match] = ()) -> ReportIn:
+    """The report as the API wants it; `text` is the whole original, for whoever must call back."""
     message, memory = turn.message, turn.memory
     joined = next((m.matter for m in matches if m.verdict == "join"), None)
     recurs = next((m.matter for m in matches if m.verdict == "recurs"), None)
@@ -103,10 +112,10 @@ def _report(turn: Turn, u: Understanding, telling: Telling, taken: tuple[Earlier
         at=message.at,
         reporter=turn.reporter(household_of(turn)),
         kind=kind_of_ticket(u, telling.category),
-        text=(telling.text if telling.part else message.text)[:4000],
+        text=message.text[:4000],
         masked=telling.text[:4000],
         title=title_of(telling.place, turn.ports.taxonomy.name_of(telling.category.best), telling.text),
-        place=place_in(telling.place, turn),
+        place=place_in(telling.place, turn, [e.message_id for e in taken]),
         judgement=judgement(u, telling),
         join=joined,
         suggestions=[_suggestion(turn, m) for m in suggested],
@@ -134,9 +143,9 @@ def judgement(u: Understanding, telling: Telling) -> Judgement:
     )
 
 
-def place_in(place: Place, turn: Turn) -> PlaceIn:
+def place_in(place: Place, turn: Turn, earlier: Iterable[str] = ()) -> PlaceIn:
     """The place of the words, with the pin of a location message where there is one."""
-    pin = next((m for m in turn.message.media if m.kind == "location" and m.lat is not None), None)
+    pin = pin_of(turn, earlier)
     return PlaceIn(
         text=place.text[:500], estate=place.estate, building=place.building, unit=place.unit, floor=place.floor, room=place.room,
         road=place.road, spot=place.spot, lat=pin.lat if pin else None, long=pin.long if pin else None,
@@ -165,7 +174,7 @@ async def guide(turn: Turn, telling: Telling) -> None:
         call=telling.emergency.call,
     )
     lines = [words, say("emergency/told")]
-    if telling.place.is_empty() and turn.in_group:
+    if telling.place.is_empty() and pin_of(turn) is None:
         lines.append(place_question(turn, telling.emergency.matter))
     turn.outcome.emergency = True
     await turn.say("\n".join(line for line in lines if line), key=f"guide:{turn.message.key}:{telling.part}", urgent=True)
@@ -182,29 +191,29 @@ def place_question(turn: Turn, category: str | None) -> str:
     return choose("ask", category, choose("ask", category.split(".")[0]))
 
 
-async def acknowledge(turn: Turn, receipt: Receipt, matter: OpenMatter, u: Understanding, telling: Telling) -> None:
+async def acknowledge(turn: Turn, receipt: Receipt, matter: OpenMatter, u: Understanding, telling: Telling, new_voice: bool) -> None:
     """One card a matter; a joiner is told once; somebody who says the same again hears nothing."""
-    ticket = receipt.ticket
-    if u.delicate and turn.in_group:
-        await _to_private(turn)
-    elif not turn.in_group:
-        await turn.say(say("delicate/private", number=ticket.number), key=f"ack:{turn.message.key}:{telling.part}")
-        matter.carded = False
-    elif receipt.outcome == "joined" or (matter.carded and receipt.outcome == "already"):
-        await _tell_joiner(turn, receipt, matter)
-    elif telling.emergency is None and matter.place.is_empty() and place_question(turn, ticket.category):
-        matter.reply_to = turn.message.message_id
-        turn.memory.timers.append(Timer(at=turn.now + SETTLE, what="ask_place", ticket=ticket.id))
+    ticket, key = receipt.ticket, f"ack:{turn.message.key}:{telling.part}"
+    question = "" if matter.is_placed() else place_question(turn, ticket.category)
+    if question:
         turn.memory.awaited.append(Awaited(what="place", ticket=ticket.id, person=turn.person, since=turn.now))
+    if turn.in_group and (u.delicate or ticket.delicate):
+        await _to_private(turn)
+    elif receipt.outcome == "joined" or (matter.carded and receipt.outcome == "already"):
+        await _tell_joiner(turn, ticket, matter, new_voice)
+    elif not turn.in_group:
+        words = say("delicate/private", number=ticket.number)
+        asked = "" if telling.emergency else question
+        await show_card(turn, ticket, matter, key=key, words=f"{words}\n{asked}".strip())
+    elif question and telling.emergency is None:
+        turn.memory.timers.append(Timer(at=turn.now + SETTLE, what="ask_place", ticket=ticket.id))
     else:
-        before = turn.memory.matters.get(ticket.recurs_from or "")
-        await show_card(turn, ticket, matter, key=f"ack:{turn.message.key}:{telling.part}", before=before)
+        await show_card(turn, ticket, matter, key=key, before=turn.memory.matters.get(ticket.recurs_from or ""))
 
 
-async def _tell_joiner(turn: Turn, receipt: Receipt, matter: OpenMatter) -> None:
-    ticket = receipt.ticket
+async def _tell_joiner(turn: Turn, ticket: TicketView, matter: OpenMatter, new_voice: bool) -> None:
     recently = matter.told_joined_at is not None and turn.now - matter.told_joined_at < JOIN_TOLD
-    if receipt.first_of_person and not recently and ticket.affected_people > 1:
+    if new_voice and not recently and ticket.affected_people > 1:
         words = say("ack/joined", title=ticket.title, number=ticket.number, people=ticket.affected_people)
         if await turn.say(words, key=f"joined:{ticket.id}:{turn.person}"):
             matter.told_joined_at = turn.now
@@ -212,18 +221,17 @@ async def _tell_joiner(turn: Turn, receipt: Receipt, matter: OpenMatter) -> None
 
 
 async def show_card(
-    turn: Turn, ticket: TicketView, matter: OpenMatter, *, key: str, before: OpenMatter | None = None, question: str = ""
+    turn: Turn, ticket: TicketView, matter: OpenMatter, *, key: str, before: OpenMatter | None = None, question: str = "", words: str = ""
 ) -> None:
-    """The acknowledgement: the matter's one card in this group."""
+    """The acknowledgement: the matter's one card in this chat. `words` in place of those the ticket's state asks for."""
     if question:
         words = say("ack/ask_place", title=ticket.title, number=ticket.number, question=question)
     elif before is not None:
         words = say("ack/recurs", title=ticket.title, number=ticket.number, before=before.number)
-    else:
-        words = group_card.text(ticket, turn.ports.zone)
     matter.carded = await turn.say(
-        words, key=key, buttons=group_card.buttons(ticket), card_id=group_card.card_id(ticket.id), version=ticket.version, drawn=ticket
-    )
+        words or group_card.text(ticket, turn.ports.zone), key=key, buttons=group_card.buttons(ticket) if turn.in_group else (),
+        card_id=group_card.card_id(ticket.id), version=ticket.version, drawn=ticket,
+    )  # fmt: skip
 
 
 async def _to_private(turn: Turn) -> None:
@@ -232,19 +240,3 @@ async def _to_private(turn: Turn) -> None:
     buttons = ((Button(label=say("delicate/button"), url=link),),) if link else ()
     words = say("delicate/group_link") if link else say("delicate/group")
     await turn.say(words, key=f"private:{turn.message.key}", buttons=buttons)
-
-
-async def fetch_media(turn: Turn, ticket_id: str) -> None:
-    """CH8: what was sent along is evidence; the channel hands the bytes over when it can."""
-    for n, media in enumerate(turn.message.media):
-        if media.ref:
-            await turn.ports.voice.say(
-                Fetch(
-                    key=f"fetch:{turn.message.key}:{n}:{ticket_id}",
-                    channel=turn.message.channel,
-                    chat_id=turn.message.chat_id,
-                    message_id=turn.message.message_id,
-                    ticket_id=ticket_id,
-                    media=media,
-                )
-            )

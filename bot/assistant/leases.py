@@ -7,6 +7,9 @@ import time
 
 import structlog
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from intake_api.contracts import shard_of
 
 log = structlog.get_logger()
 
@@ -19,6 +22,10 @@ _RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPI
 _GIVE_BACK = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 
+class LeaseLostError(RedisError):
+    """Another worker reads this shard now: what was begun is that worker's to finish."""
+
+
 class Leases:
     """The shards held by `worker`. A worker that cannot renew in time must stop working on the shard."""
 
@@ -27,25 +34,38 @@ class Leases:
         self.worker = worker
         self.shards = shards
         self.held: set[int] = set()
+        self._lost: set[int] = set()
         self._renew = redis.register_script(_RENEW)
         self._give_back = redis.register_script(_GIVE_BACK)
 
     async def balance(self) -> tuple[set[int], set[int]]:
-        """Renew what is held, take free shards up to the fair share, give back what is over it. Returns (taken, lost)."""
-        before = set(self.held)
+        """Renew what is held, take free shards up to the fair share, give back what is over it. Returns (taken, lost).
+
+        A shard in both was somebody else's, or nobody's, in between: what is known of it is out of date.
+        """
+        taken: set[int] = set()
         for shard in sorted(self.held):
             if not await self._renew(keys=[f"lease:{shard}"], args=[self.worker, LEASE_MS]):
                 log.warning("lease.lost", shard=shard)
                 self.held.discard(shard)
+                self._lost.add(shard)
         share = math.ceil(self.shards / max(1, await self._living()))
         for shard in sorted(self.held, reverse=True)[: max(0, len(self.held) - share)]:
+            self._lost.add(shard)
             await self.give_back(shard)
         for shard in range(self.shards):
             if len(self.held) >= share:
                 break
             if shard not in self.held and await self.redis.set(f"lease:{shard}", self.worker, nx=True, px=LEASE_MS):
                 self.held.add(shard)
-        return self.held - before, before - self.held
+                taken.add(shard)
+        lost, self._lost = self._lost, set()
+        return taken, lost
+
+    def key_of(self, chat: str) -> str:
+        """The lease that covers a chat ("channel:id")."""
+        channel, _, chat_id = chat.partition(":")
+        return f"lease:{shard_of(channel, chat_id, self.shards)}"
 
     async def give_back(self, shard: int) -> None:
         self.held.discard(shard)

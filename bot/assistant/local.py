@@ -10,6 +10,7 @@ from intake_api.contracts import (
     BindIn,
     ChatSettings,
     ChatView,
+    GridView,
     LinkIn,
     MigrateIn,
     PlaceIn,
@@ -97,8 +98,8 @@ class LocalIntake:
             first_seen_at=report.at,
             updated_at=report.at,
             recurs_from=report.recurs_from,
-            delicate=report.private,
-            chats=[f"{report.channel}:{report.chat_id}"],
+            delicate=report.judgement.delicate,
+            chats=[] if report.private else [f"{report.channel}:{report.chat_id}"],
         )
         self.tickets[ticket.id] = ticket
         return ticket
@@ -118,7 +119,7 @@ class LocalIntake:
         self.tickets[ticket.id] = newer
         return newer
 
-    async def ticket(self, ticket_id: str) -> TicketView:
+    async def ticket(self, ticket_id: str, as_handle: str = "") -> TicketView:
         if ticket_id not in self.tickets:
             raise IntakeError("no_such_ticket", status=404, retryable=False, detail=ticket_id)
         return self.tickets[ticket_id]
@@ -128,6 +129,12 @@ class LocalIntake:
 
     async def chat(self, channel: str, chat_id: str) -> ChatView:
         return self.chats.get(f"{channel}:{chat_id}", ChatView(channel=channel, chat_id=chat_id, grid=None))
+
+    async def grid(self, code: str) -> GridView:
+        found = next((c.grid for c in self.chats.values() if c.grid and c.grid.code == code), None)
+        if found is None:
+            raise IntakeError("not_found", status=404, retryable=False, detail=code)
+        return found
 
     async def act(self, ticket_id: str, act: Act) -> TicketView:
         raise IntakeError("no_staff", status=409, retryable=False, detail="nobody works on tickets here")

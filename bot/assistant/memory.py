@@ -13,6 +13,8 @@ from typing import Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 from redis.asyncio import Redis
 
+from bot.assistant.leases import LeaseLostError, Leases
+from bot.channels.contract import Media, Speech
 from intake_api.contracts import TicketView
 from nlp.schema import Earlier, MatterSketch, Place
 
@@ -21,12 +23,15 @@ MATTERS = 60
 MATTER_KEPT = timedelta(days=30)
 MEMORY_TTL_S = 14 * 86_400
 
-SETTLED_STATES = frozenset({"done", "callback", "archived", "self_handled", "rejected", "declined", "transferred"})
+SETTLED_STATES = frozenset({"done", "callback", "archived", "rejected", "declined", "transferred"})
 GONE_STATES = frozenset({"merged", "rejected"})
 
 
 class OpenMatter(BaseModel):
-    """A matter this chat knows. `id` is the ticket's. `texts` are masked; `senders` are handles; `message_ids` for quotes."""
+    """A matter this chat knows. `id` is the ticket's. `texts` are masked; `senders` are handles; `message_ids` for quotes.
+
+    `carded`: its card stands in the chat (`reply_to`, `thread_id`: where). `pinned`: a location message says where it is.
+    """
 
     id: str
     number: str = ""
@@ -42,7 +47,9 @@ class OpenMatter(BaseModel):
     state: str = "candidate"
     version: int = 0
     carded: bool = False
+    pinned: bool = False
     reply_to: str = ""
+    thread_id: str = ""
     told_progress_at: datetime | None = None
     told_joined_at: datetime | None = None
     affected: int = 1
@@ -68,11 +75,17 @@ class OpenMatter(BaseModel):
             self.texts = [*self.texts, text][-12:]
         self.last_at = max(self.last_at, at)
 
+    def is_placed(self) -> bool:
+        return self.pinned or not self.place.is_empty()
+
 
 class Awaited(BaseModel):
-    """Something a person was asked for: the place of a ticket, words for a worker's act, a reason, missing information."""
+    """Something a person was asked for: the place of a ticket, the words of a worker's act, what is missing (TK10).
 
-    what: Literal["place", "finish", "reject", "info", "answer", "return"]
+    `asked`: the very next words are the answer; otherwise only words that read like one.
+    """
+
+    what: Literal["place", "finish", "info"]
     ticket: str
     person: str
     since: datetime
@@ -89,11 +102,15 @@ class Timer(BaseModel):
 
 
 class ChatMemory(BaseModel):
-    """All that is remembered of one chat. `handled` holds the keys of the last messages, so that a redelivery is harmless."""
+    """All that is remembered of one chat. `handled` holds the keys of the last messages, so that a redelivery is harmless.
+
+    `media`: what came with the recent messages, by message id: a photo may be sent before the words it belongs to.
+    """
 
     model_config = ConfigDict(validate_assignment=False)
 
     recent: list[Earlier] = []
+    media: dict[str, list[Media]] = {}
     matters: dict[str, OpenMatter] = {}
     awaited: list[Awaited] = []
     timers: list[Timer] = []
@@ -108,6 +125,8 @@ class ChatMemory(BaseModel):
 
     def forget_old(self, now: datetime) -> None:
         self.recent = self.recent[-RECENT:]
+        kept = {e.message_id for e in self.recent}
+        self.media = {i: media for i, media in self.media.items() if i in kept}
         live = {i: m for i, m in self.matters.items() if now - m.last_at < MATTER_KEPT and m.state not in GONE_STATES}
         if len(live) > MATTERS:
             live = dict(sorted(live.items(), key=lambda kv: kv[1].last_at)[-MATTERS:])
@@ -140,7 +159,28 @@ def matter_from_ticket(ticket: TicketView, place: Place) -> OpenMatter:
         state=ticket.state,
         version=ticket.version,
         emergency=ticket.urgency == "emergency",
+        pinned=ticket.place.lat is not None,
         affected=ticket.affected_people,
+    )
+
+
+def moved(memory: ChatMemory, begun: ChatMemory | None, chat_id: str) -> ChatMemory:
+    """A group's memory under its new id (CH11), with what was heard there already; what waits to be said is said there."""
+    for timer in memory.timers:
+        if timer.speech:
+            timer.speech = Speech.model_validate_json(timer.speech).model_copy(update={"chat_id": chat_id}).model_dump_json()
+    if begun is None:
+        return memory
+    return memory.model_copy(
+        update={
+            "recent": [*memory.recent, *begun.recent],
+            "media": memory.media | begun.media,
+            "matters": begun.matters | memory.matters,
+            "awaited": [*memory.awaited, *begun.awaited],
+            "timers": [*memory.timers, *begun.timers],
+            "handled": [*memory.handled, *begun.handled],
+            "homes": memory.homes | begun.homes,
+        }
     )
 
 
@@ -153,9 +193,12 @@ class Memory(Protocol):
 
     async def drop(self, chat: str) -> None: ...
 
+    def forget(self, chat: str) -> None:
+        """Let go of what was changed since the last save."""
+
 
 class LocalMemory:
-    """In this process only: for replay and tests."""
+    """In this process only, for replay and tests: there is no other copy to go back to."""
 
     def __init__(self) -> None:
         self.chats: dict[str, ChatMemory] = {}
@@ -169,16 +212,30 @@ class LocalMemory:
     async def drop(self, chat: str) -> None:
         self.chats.pop(chat, None)
 
+    def forget(self, chat: str) -> None:
+        """Nothing to go back to."""
+
+
+# a worker that was frozen past its lease must not write its old memory over the new holder's: look and write are one step
+_SAVE = """
+if KEYS[2] and redis.call('GET', KEYS[2]) ~= ARGV[3] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return 1
+"""
+
 
 class RedisMemory:
     """Written through to Redis, read from it once: the holder of a shard is the only one who reads its chats.
 
-    `forget` must be called for a chat whose shard was lost, because another worker writes it from then on.
+    `forget` must be called for a chat whose shard was lost, because another worker writes it from then on. With `leases`,
+    `save` raises LeaseLostError when this worker does not hold the chat's shard any more.
     """
 
-    def __init__(self, redis: Redis, cached: int = 4000) -> None:
+    def __init__(self, redis: Redis, leases: Leases | None = None, cached: int = 4000) -> None:
         self._redis = redis
+        self._leases = leases
         self._cached = cached
+        self._save = redis.register_script(_SAVE)
         self._cache: OrderedDict[str, ChatMemory] = OrderedDict()
 
     async def load(self, chat: str) -> ChatMemory | None:
@@ -193,8 +250,13 @@ class RedisMemory:
         return memory
 
     async def save(self, chat: str, memory: ChatMemory) -> None:
+        keys, args = [f"memory:{chat}"], [memory.model_dump_json(), str(MEMORY_TTL_S)]
+        if self._leases:
+            keys.append(self._leases.key_of(chat))
+            args.append(self._leases.worker)
+        if not await self._save(keys=keys, args=args):
+            raise LeaseLostError(chat)
         self._keep(chat, memory)
-        await self._redis.set(f"memory:{chat}", memory.model_dump_json(), ex=MEMORY_TTL_S)
 
     async def drop(self, chat: str) -> None:
         self._cache.pop(chat, None)

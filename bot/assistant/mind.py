@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 import structlog
 
 from bot.assistant.commands import command, welcome
-from bot.assistant.filing import place_question, show_card
-from bot.assistant.memory import ChatMemory, Timer, matter_from_ticket
+from bot.assistant.due import ring
+from bot.assistant.memory import ChatMemory, matter_from_ticket, moved
 from bot.assistant.presses import press
-from bot.assistant.progress import learn, place_of, remember_ticket
+from bot.assistant.progress import learn, place_of
 from bot.assistant.talk import hear_talk
 from bot.assistant.turn import Outcome, Ports, Turn, role_of
-from bot.channels.contract import ChatMessage, Sender, Speech
+from bot.channels.contract import ChatMessage, Sender
+from intake_api.client import IntakeError
 from intake_api.contracts import ChatView, Event, MigrateIn
 
 log = structlog.get_logger()
@@ -38,33 +41,50 @@ class Mind:
             await self._migrate(message)
             return Outcome()
         chat_key = f"{message.channel}:{message.chat_id}"
+        if message.kind == "left":
+            await self.ports.memory.drop(chat_key)
+            return Outcome()
         memory = await self._memory_of(message)
         if message.key in memory.handled:
             return Outcome()
         turn = await self._turn(message, memory)
-        if message.kind == "left":
-            await self.ports.memory.drop(chat_key)
-            return turn.outcome
-        if message.kind == "press":
+        async with self._kept(chat_key, memory):
+            await self._react(turn)
+            memory.handled = [*memory.handled, message.key][-HANDLED_KEPT:]
+            memory.forget_old(turn.now)
+        return turn.outcome
+
+    async def _react(self, turn: Turn) -> None:
+        kind = turn.message.kind
+        if turn.chat.settings.off:
+            return
+        if kind == "press":
             await press(turn)
-        elif message.kind == "command":
+        elif kind == "command":
             await command(turn)
-        elif message.kind == "welcome":
+        elif kind == "welcome":
             await welcome(turn)
         else:
             await hear_talk(turn)
-        if message.kind in ("command", "welcome"):
-            self._chats.pop(chat_key, None)
-        memory.handled = [*memory.handled, message.key][-HANDLED_KEPT:]
-        memory.forget_old(turn.now)
-        await self.ports.memory.save(chat_key, memory)
-        return turn.outcome
+        if kind in ("command", "welcome"):
+            self._chats.pop(f"{turn.message.channel}:{turn.message.chat_id}", None)
+
+    @asynccontextmanager
+    async def _kept(self, chat_key: str, memory: ChatMemory) -> AsyncIterator[None]:
+        """Save the memory when the turn is over; after a failure go back to the last save, so that a second try starts clean."""
+        try:
+            yield
+            await self.ports.memory.save(chat_key, memory)
+        except BaseException:
+            self.ports.memory.forget(chat_key)
+            raise
 
     async def learn(self, event: Event) -> None:
         """An event of the API for one chat."""
         turn = await self._quiet_turn(event.channel, event.chat_id, event.audience != "group")
-        await learn(turn, event)
-        await self.ports.memory.save(f"{event.channel}:{event.chat_id}", turn.memory)
+        async with self._kept(f"{event.channel}:{event.chat_id}", turn.memory):
+            if not turn.chat.settings.off:
+                await learn(turn, event)
 
     async def wake(self, channel: str, chat_id: str) -> None:
         """Do what has become due in this chat."""
@@ -72,34 +92,23 @@ class Mind:
         due = [t for t in turn.memory.timers if t.at <= turn.now]
         if not due:
             return
-        for timer in due:
-            await self._ring(turn, timer)
-        turn.memory.timers = [t for t in turn.memory.timers if t not in due]
-        await self.ports.memory.save(f"{channel}:{chat_id}", turn.memory)
+        async with self._kept(f"{channel}:{chat_id}", turn.memory):
+            for timer in due:
+                try:
+                    await ring(turn, timer)
+                except IntakeError as error:
+                    if error.retryable:
+                        raise
+                    log.warning("timer.dropped", what=timer.what, code=error.code)
+            turn.memory.timers = [t for t in turn.memory.timers if t not in due]
 
     async def next_due(self, channel: str, chat_id: str) -> datetime | None:
         memory = await self.ports.memory.load(f"{channel}:{chat_id}")
         return min((t.at for t in memory.timers), default=None) if memory else None
 
-    async def _ring(self, turn: Turn, timer: Timer) -> None:
-        if timer.what == "say_later":
-            await self.ports.voice.say(Speech.model_validate_json(timer.speech))
-            return
-        matter = turn.memory.matters.get(timer.ticket)
-        if matter is None or matter.carded:
-            return
-        ticket = await self.ports.intake.ticket(timer.ticket)
-        matter = remember_ticket(turn, ticket)
-        question = place_question(turn, ticket.category) if matter.place.is_empty() else ""
-        for awaited in turn.memory.awaited:
-            if awaited.ticket == ticket.id:
-                awaited.asked = awaited.asked or bool(question and not turn.in_group)
-        turn.message = turn.message.model_copy(update={"message_id": matter.reply_to})
-        await show_card(turn, ticket, matter, key=f"asked:{ticket.id}", question=question)
-
     async def _turn(self, message: ChatMessage, memory: ChatMemory) -> Turn:
         now = self.ports.clock()
-        home = message.home_chat or memory.home_chat
+        home = memory.home_chat = message.home_chat or memory.home_chat
         chat = await self._chat(message.channel, home if message.chat_kind == "private" and home else message.chat_id, now)
         return Turn(message=message, memory=memory, chat=chat, role=role_of(message, chat), now=now, ports=self.ports)
 
@@ -114,9 +123,16 @@ class Mind:
     async def _chat(self, channel: str, chat_id: str, now: datetime) -> ChatView:
         key = f"{channel}:{chat_id}"
         kept = self._chats.get(key)
-        if kept is None or now - kept[0] > CHAT_CACHED or now < kept[0]:
-            kept = self._chats[key] = (now, await self.ports.intake.chat(channel, chat_id))
-        return kept[1]
+        if kept is not None and timedelta() <= now - kept[0] <= CHAT_CACHED:
+            return kept[1]
+        try:
+            view = await self.ports.intake.chat(channel, chat_id)
+        except IntakeError as error:
+            if error.retryable and kept is not None:
+                return kept[1]  # an emergency is guided while the API is away
+            raise
+        self._chats[key] = (now, view)
+        return view
 
     async def _memory_of(self, message: ChatMessage) -> ChatMemory:
         """The chat's memory; where there is none, its open matters are rebuilt from the API (OP4)."""
@@ -126,7 +142,8 @@ class Mind:
             memory = ChatMemory()
             if message.chat_kind == "group":
                 for ticket in await self.ports.intake.open_tickets(message.channel, message.chat_id):
-                    memory.matters[ticket.id] = matter_from_ticket(ticket, place_of(ticket))
+                    matter = memory.matters[ticket.id] = matter_from_ticket(ticket, place_of(ticket))
+                    matter.carded = not ticket.delicate
         return memory
 
     async def _migrate(self, message: ChatMessage) -> None:
@@ -134,8 +151,9 @@ class Mind:
         channel, old, new = message.channel, message.chat_id, message.moved_to
         await self.ports.intake.migrate_chat(MigrateIn(channel=channel, from_chat_id=old, to_chat_id=new))
         memory = await self.ports.memory.load(f"{channel}:{old}")
-        if memory is not None and await self.ports.memory.load(f"{channel}:{new}") is None:
-            await self.ports.memory.save(f"{channel}:{new}", memory)
+        if memory is not None:
+            begun = await self.ports.memory.load(f"{channel}:{new}")
+            await self.ports.memory.save(f"{channel}:{new}", moved(memory, begun, new))
         await self.ports.memory.drop(f"{channel}:{old}")
         self._chats.pop(f"{channel}:{old}", None)
         self._chats.pop(f"{channel}:{new}", None)

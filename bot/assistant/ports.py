@@ -11,6 +11,7 @@ from intake_api.contracts import (
     BindIn,
     ChatSettings,
     ChatView,
+    GridView,
     LinkIn,
     MigrateIn,
     Receipt,
@@ -31,9 +32,11 @@ class Intake(Protocol):
 
     async def act(self, ticket_id: str, act: Act) -> TicketView: ...
 
-    async def ticket(self, ticket_id: str) -> TicketView: ...
+    async def ticket(self, ticket_id: str, as_handle: str = "") -> TicketView: ...
 
     async def open_tickets(self, channel: str, chat_id: str) -> list[TicketView]: ...
+
+    async def grid(self, code: str) -> GridView: ...
 
     async def chat(self, channel: str, chat_id: str) -> ChatView: ...
 

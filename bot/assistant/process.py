@@ -51,15 +51,15 @@ async def run_assistant(settings: BotSettings, on_stop: Callable[[Callable[[], o
     await asyncio.to_thread(understander.warm)
     policy = LivePolicy(intake, lambda: encoder_in(settings.models_dir, settings.encoder))
     streams = Streams(redis, settings.shards)
+    leases = Leases(redis, f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}", settings.shards)
     ports = Ports(
-        understander=understander, taxonomy=load_taxonomy(), memory=RedisMemory(redis), intake=intake, voice=streams, policy=policy,
+        understander=understander, taxonomy=load_taxonomy(), memory=RedisMemory(redis, leases), intake=intake, voice=streams, policy=policy,
         clock=now, zone=ZoneInfo(settings.timezone), private_link=private_link(settings),
     )  # fmt: skip
-    name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
-    worker = Worker(redis, streams, Mind(ports), Timers(redis, now), Leases(redis, name, settings.shards))
+    worker = Worker(redis, streams, Mind(ports), Timers(redis, now), leases)
     on_stop(worker.stop)
     refresher = asyncio.create_task(policy.keep_fresh())
-    log.info("assistant.started", worker=name)
+    log.info("assistant.started", worker=leases.worker)
     try:
         await worker.run()
     finally:
@@ -67,4 +67,4 @@ async def run_assistant(settings: BotSettings, on_stop: Callable[[Callable[[], o
         await asyncio.gather(refresher, return_exceptions=True)
         await intake.close()
         await redis.aclose()
-        log.info("assistant.stopped", worker=name)
+        log.info("assistant.stopped", worker=leases.worker)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from bot.assistant.memory import GONE_STATES, SETTLED_STATES, OpenMatter, matter_from_ticket
+from dataclasses import replace
+
+from bot.assistant.memory import GONE_STATES, SETTLED_STATES, Awaited, ChatMemory, OpenMatter, matter_from_ticket
 from bot.assistant.turn import Turn
 from bot.cards import group_card, worker_card
 from bot.cards.phrases import deadline, filled, state_name
 from bot.channels.contract import Speech
-from bot.wording import say
+from bot.wording import choose, say
+from intake_api.client import IntakeError
 from intake_api.contracts import Event, TicketView
 from nlp.schema import Place
 
@@ -30,11 +33,27 @@ def remember_ticket(turn: Turn, ticket: TicketView) -> OpenMatter:
         known.category, known.number = ticket.category, ticket.number
         known.settled = ticket.state in SETTLED_STATES
         known.affected = ticket.affected_people
+        known.pinned = ticket.place.lat is not None
         if not place_of(ticket).is_empty():
             known.place = place_of(ticket)
+    if ticket.state == "merged" and ticket.duplicate_of:
+        _hand_on(turn.memory, known, ticket.duplicate_of)
     if ticket.state in GONE_STATES:
         turn.memory.matters.pop(ticket.id, None)
     return known
+
+
+def _hand_on(memory: ChatMemory, merged: OpenMatter, into_id: str) -> None:
+    """DD4: late words about a merged matter find the one it went into, and who followed its card follows that one's."""
+    into = memory.matters.get(into_id)
+    if into is None:
+        memory.matters[into_id] = merged.model_copy(update={"id": into_id, "version": 0, "settled": False})
+    else:
+        into.message_ids = list(dict.fromkeys([*merged.message_ids, *into.message_ids]))
+        into.senders = list(dict.fromkeys([*merged.senders, *into.senders]))
+    memory.recent = [replace(e, matters=tuple(into_id if i == merged.id else i for i in e.matters)) for e in memory.recent]
+    for awaited in memory.awaited:
+        awaited.ticket = into_id if awaited.ticket == merged.id else awaited.ticket
 
 
 async def learn(turn: Turn, event: Event) -> None:
@@ -44,16 +63,28 @@ async def learn(turn: Turn, event: Event) -> None:
         await draw_worker_card(turn, ticket, key=f"ev:{event.id}")
         return
     known = remember_ticket(turn, ticket)
+    turn.message = turn.message.model_copy(update={"thread_id": known.thread_id})
     if event.type == "ticket.callback":
         await _ask_back(turn, event)
     elif event.type == "ticket.asked":
-        await turn.say(filled("state/need_info", ticket, turn.ports.zone), key=f"ev:{event.id}", reply=False, urgent=not turn.in_group)
+        await _ask_for_more(turn, event)
     elif event.type == "ticket.closed":
         await turn.say(filled("callback/thanks", ticket, turn.ports.zone), key=f"ev:{event.id}", reply=False)
     elif event.type == "incident.announced":
         await turn.say(event.note, key=f"ev:{event.id}", reply=False)
     else:
         await edit_group_card(turn, ticket, known, key=f"ev:{event.id}")
+
+
+async def _ask_for_more(turn: Turn, event: Event) -> None:
+    """TK10: what is missing is asked under a card of its own, so that a quote of it finds the ticket. In private the next words
+    are the answer."""
+    ticket = event.ticket
+    if not turn.in_group:
+        person = f"{event.channel}:{event.chat_id}"
+        turn.memory.awaited.append(Awaited(what="info", ticket=ticket.id, person=person, since=turn.now, asked=True))
+    words = filled("state/need_info", ticket, turn.ports.zone)
+    await turn.say(words, key=f"ev:{event.id}", reply=False, card_id=f"a:{ticket.id}", version=ticket.version, drawn=ticket)
 
 
 async def _ask_back(turn: Turn, event: Event) -> None:
@@ -69,16 +100,16 @@ async def _ask_back(turn: Turn, event: Event) -> None:
 
 async def edit_group_card(turn: Turn, ticket: TicketView, known: OpenMatter, *, key: str) -> None:
     """Edit the matter's card in place. A matter that never spoke here (kept back by the manners) is not started now."""
-    if not known.carded or ticket.delicate:
+    if not known.carded or (ticket.delicate and turn.in_group):
         return
     await turn.ports.voice.say(
         Speech(
             key=key,
             channel=turn.message.channel,
             chat_id=turn.message.chat_id,
-            thread_id=turn.message.thread_id,
+            thread_id=known.thread_id,
             text=group_card.text(ticket, turn.ports.zone),
-            buttons=group_card.buttons(ticket),
+            buttons=group_card.buttons(ticket) if turn.in_group else (),
             card_id=group_card.card_id(ticket.id),
             version=ticket.version,
             state=ticket.state,
@@ -110,6 +141,11 @@ async def draw_worker_card(turn: Turn, ticket: TicketView, *, key: str, menu: wo
         )
     )
     turn.outcome.spoke = True
+
+
+def refused_words(error: IntakeError) -> str:
+    """Why the API said no, in words for a worker."""
+    return say("prompt/refused", why=choose("refused", error.code, say("refused/other")))
 
 
 def progress_words(turn: Turn, ticket: TicketView) -> str:

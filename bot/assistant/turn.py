@@ -12,7 +12,8 @@ import structlog
 from bot.assistant.memory import ChatMemory, Memory, Timer
 from bot.assistant.ports import Intake, PolicyDesk, Voice
 from bot.channels.contract import Button, ChatMessage, Speech
-from intake_api.contracts import ChatView, ReporterIn, TicketView
+from bot.wording import say
+from intake_api.contracts import ChatView, GridView, ReporterIn, TicketView
 from nlp.pipeline import Understander
 from nlp.schema import STAFF_ROLES, Estate, Gazetteer, Kind, Role, Understanding
 from nlp.taxonomy import Taxonomy
@@ -22,6 +23,8 @@ log = structlog.get_logger()
 # CH2: one speech budget per group; emergencies and edits of a standing card do not count
 BUDGET = 12
 BUDGET_WINDOW = timedelta(minutes=10)
+# CH13: more than this from one sender in a minute is a flood: still read and filed, no longer answered one by one
+FLOOD = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ class Turn:
 
     @property
     def gazetteer(self) -> Gazetteer:
-        return gazetteer_of(self.chat)
+        return gazetteer_of(self.chat.grid)
 
     @property
     def is_staff(self) -> bool:
@@ -129,7 +132,7 @@ class Turn:
         if not self.in_group:
             return True
         settings = self.chat.settings
-        if settings.muted or settings.off:
+        if settings.muted:
             return False
         if speech.urgent:
             return True
@@ -160,9 +163,17 @@ def quiet_end(local: datetime, end: int) -> datetime:
     return today if today > local else today + timedelta(days=1)
 
 
-def gazetteer_of(chat: ChatView) -> Gazetteer:
-    """The grid of a chat as the language rooms want it; empty where the chat is not bound."""
-    grid = chat.grid
+async def heed_flood(turn: Turn) -> None:
+    """CH13: who says very much in a minute is told so once; `flooded` keeps further answers back."""
+    recent = [t for t in turn.memory.floods.get(turn.person, ()) if turn.now - t < timedelta(minutes=1)] + [turn.now]
+    turn.memory.floods[turn.person] = recent
+    if len(recent) == FLOOD + 1 and turn.in_group:
+        await turn.say(say("group/flood"), key=f"flood:{turn.message.key}")
+    turn.flooded = len(recent) > FLOOD
+
+
+def gazetteer_of(grid: GridView | None) -> Gazetteer:
+    """A grid as the language rooms want it; empty where a chat is not bound."""
     if grid is None:
         return Gazetteer()
     return Gazetteer(

@@ -19,7 +19,7 @@ from bot.channels.stopping import heed_cancel
 from bot.streams import Entry, Streams
 from bot.telemetry import HANDLED, HELD, POISONED, RETRIED
 from intake_api.client import IntakeError
-from intake_api.contracts import shard_of
+from intake_api.contracts import Event, shard_of
 
 log = structlog.get_logger()
 
@@ -38,6 +38,11 @@ class Lane:
 
     waiting: deque[Entry] = field(default_factory=deque)
     task: asyncio.Task[None] | None = None
+
+
+def _chat_of(body: ChatMessage | Event) -> str:
+    """The chat in whose lane this is handled."""
+    return body.home if isinstance(body, ChatMessage) else body.chat_id
 
 
 class Worker:
@@ -101,7 +106,7 @@ class Worker:
 
     def _take(self, entry: Entry) -> None:
         body = entry.body
-        chat = f"{body.channel}:{body.chat_id}" if body is not None else f"unreadable:{entry.stream}"
+        chat = f"{body.channel}:{_chat_of(body)}" if body is not None else f"unreadable:{entry.stream}"
         lane = self._lanes.setdefault(chat, Lane())
         lane.waiting.append(entry)
         self._in_hand += 1
@@ -150,13 +155,12 @@ class Worker:
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, RETRY_MOST_S)
 
-    async def _handle(self, body: object) -> None:
+    async def _handle(self, body: ChatMessage | Event) -> None:
         if isinstance(body, ChatMessage):
             await self._mind.hear(body)
-            channel, chat_id = body.channel, body.chat_id
         else:
-            await self._mind.learn(body)  # type: ignore[arg-type]
-            channel, chat_id = body.channel, body.chat_id  # type: ignore[attr-defined]
+            await self._mind.learn(body)
+        channel, chat_id = body.channel, _chat_of(body)
         await self._timers.set(channel, chat_id, await self._mind.next_due(channel, chat_id))
 
     async def _keep_leases(self) -> None:
@@ -167,8 +171,10 @@ class Worker:
                 HELD.set(len(self._leases.held))
                 for shard in lost:
                     self._drop(shard)
-                for shard in taken:
+                for shard in sorted(taken):
                     log.info("shard.taken", shard=shard)
+                # not `taken`: what Redis kept us from preparing last time is still to be prepared
+                for shard in sorted(self._leases.held - self._ready):
                     self._forget_shard()
                     await self._streams.prepare(shard)
                     for entry in await self._streams.pending(shard):
@@ -213,8 +219,10 @@ class Worker:
             try:
                 await self._mind.wake(channel, chat_id)
                 await self._timers.set(channel, chat_id, await self._mind.next_due(channel, chat_id))
-            except (RedisError, OSError, IntakeError) as error:
+            except Exception as error:  # the lane must live on, whatever a timer does; it rings again
                 log.warning("timer.failed", error=type(error).__name__)
-            await self._work(chat, lane)
+                await asyncio.sleep(RETRY_FIRST_S)
+            finally:
+                await self._work(chat, lane)
 
         lane.task = asyncio.create_task(ring())

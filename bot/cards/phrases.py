@@ -30,14 +30,14 @@ def state_name(state: str) -> str:
 
 
 def place_words(place: PlaceView) -> str:
-    """The place as staff read it; the room is left out of nothing here, staff must find the door."""
-    if place.text:
-        return place.text
+    """The place as staff read it, with its room and its pin: they must find the door."""
     parts = [
         place.estate, f"{place.building}栋" if place.building else None, f"{place.unit}单元" if place.unit else None,
         f"{place.floor}楼" if place.floor else None, f"{place.room}室" if place.room else None, place.road, place.spot,
     ]  # fmt: skip
-    return "".join(p for p in parts if p)
+    words = "".join(p for p in parts if p) or place.text
+    pin = say("card/pin", lat=place.lat, long=place.long) if place.lat is not None else ""
+    return " ".join(part for part in (words, pin) if part)
 
 
 def filled(key: str, ticket: TicketView, zone: ZoneInfo) -> str:
@@ -50,9 +50,14 @@ def filled(key: str, ticket: TicketView, zone: ZoneInfo) -> str:
         unit=ticket.lead_unit or ticket.assignee or say("part/unit_unknown"),
         deadline=deadline(ticket.resolve_by, zone),
         reply=ticket.public_reply or say("part/reply_unknown"),
-        note=ticket.state_note or _default_note(ticket.state),
+        note=note_words(ticket) or _default_note(ticket.state),
         state=state_name(ticket.state),
     )
+
+
+def note_words(ticket: TicketView) -> str:
+    """Why the ticket stands where it stands, in the words of who moved it."""
+    return choose("notes", ticket.state_note, ticket.state_note)
 
 
 def _default_note(state: str) -> str:

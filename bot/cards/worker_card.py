@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from bot.cards.actions import short, write
-from bot.cards.phrases import deadline, place_words, state_name
+from bot.cards.phrases import deadline, note_words, place_words, state_name
 from bot.channels.contract import Button
 from bot.wording import options, say
 from intake_api.contracts import TicketView
@@ -25,7 +25,7 @@ def card_id(ticket_id: str) -> str:
 
 def text(ticket: TicketView, zone: ZoneInfo) -> str:
     """Everything a worker needs to decide, masked, most important first."""
-    lines = [_head(ticket), say("card/title", category=ticket.category_name or say("card/unsure"), title=ticket.title)]
+    lines = [_head(ticket), say("card/title", category=ticket.category_name or say("card/no_category"), title=ticket.title)]
     place = place_words(ticket.place)
     lines.append(say("card/place", place=place) if place else say("card/place_unknown"))
     lines.append(say("card/said", text=ticket.description))
@@ -34,13 +34,12 @@ def text(ticket: TicketView, zone: ZoneInfo) -> str:
     if ticket.urgency == "emergency" and ticket.judgement.call:
         lines.append(say("card/call", call=ticket.judgement.call))
     if ticket.state == "candidate":
-        if not ticket.judgement.accepted and ticket.decided_by == "model":
+        if not ticket.judgement.accepted and ticket.decided_by in ("model", "rules"):
             lines.append(say("card/unsure"))
         lines += [say("card/suggestion", number=s.number, reasons="、".join(s.reasons)) for s in ticket.suggestions[:1]]
     elif ticket.resolve_by:
         lines.append(state_name(ticket.state) + deadline(ticket.resolve_by, zone))
-    if ticket.state_note:
-        lines.append(say("card/note", note=ticket.state_note))
+    lines.append(note_words(ticket))
     return "\n".join(line for line in lines if line)
 
 

@@ -70,6 +70,11 @@ class ChatMessage(Wire):
         tail = f":e{self.edit_version}" if self.kind == "edit" else ""
         return f"{self.channel}:{self.chat_id}:{self.message_id}{tail}"
 
+    @property
+    def home(self) -> str:
+        """The chat on whose shard this is read: a move belongs to the new chat, which goes on from there."""
+        return self.moved_to or self.chat_id
+
 
 class Button(Wire):
     """`action` is at most 64 bytes of ASCII (Telegram's limit for callback data)."""

@@ -65,7 +65,15 @@ class Stage:
                 "sender": Sender(id=who, name=name or who),
                 "at": self.now,
                 "text": text,
-                "media": (Media(kind=media, ref="x" if media != "location" else ""),) if media else (),
+                "media": (
+                    Media(
+                        kind=media,
+                        ref="x" if media != "location" else "",
+                        **({"lat": 30.25, "long": 120.15} if media == "location" else {}),
+                    ),
+                )
+                if media
+                else (),
                 **more,
             }
         )
