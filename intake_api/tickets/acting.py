@@ -18,6 +18,7 @@ from intake_api.tickets.actors import actor_for
 from intake_api.tickets.changing import carry_out, follow_up, reopen_after
 from intake_api.tickets.desk import Desk, facts_of
 from intake_api.tickets.moves import SYSTEM, Actor
+from intake_api.tickets.opening import title_for
 from intake_api.tickets.rules import Decision
 from intake_api.tickets.tables import Correction, History, Ticket
 from intake_api.tickets.telling import tell_everyone, tell_subscribers
@@ -54,6 +55,8 @@ async def perform(desk: Desk, ticket_id: str, act: Act, principal: Principal) ->
         return ticket, actor
     if act.act == "unmerge" and merged_into:
         await merging.give_back(desk, ticket, merged_into, actor)
+    if act.act in ("recategorise", "correct_place"):
+        ticket.title = title_for(desk, ticket)
     _remember_correction(desk, ticket, act.act, before, actor)
     await _of_reporters(desk, ticket, act, actor, decision)
     await follow_up(desk, ticket)
@@ -64,8 +67,7 @@ async def perform(desk: Desk, ticket_id: str, act: Act, principal: Principal) ->
 def _masked(act: Act) -> Act:
     """Words that residents will read lose any personal data in them, whoever wrote them."""
     fields = {"finish": "public_reply", "reply": "text", "ask_info": "question"}
-    name = fields.get(act.act)
-    return act if name is None else act.model_copy(update={name: mask(getattr(act, name)).text})
+    return act.model_copy(update={name: mask(getattr(act, name)).text for name in ("reason", fields.get(act.act)) if name})
 
 
 async def _done_before(desk: Desk, ticket_id: str, key: str) -> bool:

@@ -9,17 +9,18 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from intake_api.contracts import Confirm, Judgement, PlaceIn, ReporterIn, ReportIn
+from intake_api.contracts import Confirm, GiveInfo, Judgement, PlaceIn, ReporterIn, ReportIn
 from intake_api.dispatch.rules import FALLBACK_MATTER, lead_at
 from intake_api.dispatch.service import alert_all, ask_next, show_holders
 from intake_api.tickets import history, queries
 from intake_api.tickets.changing import carry_out, follow_up
 from intake_api.tickets.desk import Desk, facts_of
-from intake_api.tickets.moves import ASSISTANT, LAID_DOWN, floor_of
+from intake_api.tickets.moves import ASSISTANT, LAID_DOWN, Actor, floor_of
 from intake_api.tickets.tables import Message, Reporter, Sequence, Ticket, fresh_ticket
 from intake_api.tickets.telling import tell_everyone, tell_subscribers
+from nlp.schema import Place
+from nlp.title import LIMIT, title_of
 
-TITLE_LENGTH = 20
 Outcome = Literal["opened", "joined", "already"]
 _CANNOT_TAKE = LAID_DOWN | {"done", "callback"}
 
@@ -131,7 +132,7 @@ async def _open(desk: Desk, report: ReportIn, ticket_id: str, recurs_from: str |
         category_version=desk.taxonomy.version,
         decided_by="model" if report.judgement.model_version != "rules" else "rules",
         judgement=report.judgement.model_dump(mode="json"),
-        title=title_for(report, place, matter.name if matter else ""),
+        title=report.title.strip()[:LIMIT],
         description=report.masked,
         place=place,
         grid=report.grid,
@@ -153,6 +154,7 @@ async def _open(desk: Desk, report: ReportIn, ticket_id: str, recurs_from: str |
     )
     if matter:
         ticket.lead_unit = lead_at(matter, ticket.level, facts_of(ticket))
+    ticket.title = ticket.title or title_for(desk, ticket)
     ticket.number = await _next_number(desk, report)
     desk.session.add(ticket)
     desk.session.add(new_reporter(desk, ticket, ticket_id, report.reporter, chat, report.private, place))
@@ -183,11 +185,11 @@ async def accept_emergency(desk: Desk, ticket: Ticket) -> None:
     await show_holders(desk, ticket)
 
 
-def title_for(report: ReportIn, place: dict[str, Any], matter: str) -> str:
-    """At most 20 characters: the assistant's, else place and matter, else the beginning of what was said."""
-    where = "".join(str(place.get(name, "")) for name in ("estate", "spot"))
-    title = report.title.strip() or f"{where}{matter}".strip() or report.masked.strip()
-    return title[:TITLE_LENGTH]
+def title_for(desk: Desk, ticket: Ticket) -> str:
+    """The title as place and matter stand now (UN11); the same words wherever a title is made."""
+    told = ticket.place.get
+    where = Place(told("estate"), told("building"), told("unit"), road=told("road"), spot=told("spot"))
+    return title_of(where, desk.taxonomy.name_of(ticket.category), ticket.description)
 
 
 async def _next_number(desk: Desk, report: ReportIn) -> str:
@@ -204,8 +206,18 @@ async def join(desk: Desk, ticket: Ticket, report: ReportIn, home: str) -> bool:
     chat = "" if report.private or report.judgement.delicate else f"{report.channel}:{report.chat_id}"
     first = await add_reporter(desk, ticket, home, report.reporter, chat, _filled(report.place))
     await take_in(desk, ticket, report.place, report.judgement)
+    if not first:
+        await hear_answer(desk, ticket, report.reporter, report.masked)
     await tell_everyone(desk, ticket, "ticket.joined" if first else "ticket.changed")
     return first
+
+
+async def hear_answer(desk: Desk, ticket: Ticket, who: ReporterIn, text: str) -> None:
+    """TK10: any words of a reporter let a ticket run on that waits for them."""
+    person = desk.vault.pseudonym(who.channel, who.handle)
+    if ticket.state == "need_info" and await queries.reports(desk.session, ticket.id, person):
+        actor = Actor(f"resident {person[:8]}", "reporter", reports=True)
+        await carry_out(desk, ticket, GiveInfo(act="give_info", text=text), actor)
 
 
 async def add_reporter(desk: Desk, ticket: Ticket, home: str, who: ReporterIn, chat: str, place: dict[str, Any]) -> bool:
@@ -228,10 +240,13 @@ async def add_reporter(desk: Desk, ticket: Ticket, home: str, who: ReporterIn, c
     return not known
 
 
-async def take_in(desk: Desk, ticket: Ticket, place: PlaceIn | None, judgement: Judgement | None) -> bool:
-    """What later words add: the parts of a place that were missing, a category nobody knew, an emergency. Says whether anything."""
+async def take_in(desk: Desk, ticket: Ticket, place: PlaceIn | None, judgement: Judgement | None, *, corrects: bool = False) -> bool:
+    """What later words add: the parts of a place that were missing, a category nobody knew, an emergency. Says whether anything.
+
+    `corrects`: the words come from the only voice there is, so what contradicts the known place is a correction of it.
+    """
     before = (ticket.place, ticket.category, ticket.state)
-    _complete_place(ticket, place)
+    _complete_place(ticket, place, corrects)
     matter = desk.taxonomy.matter(judgement.category) if judgement and judgement.category else None
     if matter and judgement and ticket.state == "candidate" and ticket.category is None and judgement.accepted:
         ticket.category, ticket.category_version = matter.id, desk.taxonomy.version
@@ -240,6 +255,8 @@ async def take_in(desk: Desk, ticket: Ticket, place: PlaceIn | None, judgement: 
         ticket.judgement = judgement.model_dump(mode="json")
     if judgement and judgement.emergency and ticket.urgency != "emergency":
         await _becomes_emergency(desk, ticket, judgement)
+    if before[:2] != (ticket.place, ticket.category):
+        ticket.title = title_for(desk, ticket)
     return before != (ticket.place, ticket.category, ticket.state)
 
 
@@ -255,11 +272,15 @@ async def _becomes_emergency(desk: Desk, ticket: Ticket, judgement: Judgement) -
         await alert_all(desk, ticket)
 
 
-def _complete_place(ticket: Ticket, place: PlaceIn | None) -> None:
-    """Fill in what is missing; what contradicts the estate or building we know is another place and changes nothing."""
+def _complete_place(ticket: Ticket, place: PlaceIn | None, corrects: bool) -> None:
+    """Fill in what is missing; what contradicts the estate or building we know is another place and changes nothing, unless
+    it is a correction.
+    """
     if place is None:
         return
     new = _filled(place)
     clash = any(name in new and ticket.place.get(name) not in (None, new[name]) for name in ("estate", "building", "unit"))
-    if not clash:
+    if corrects:
+        ticket.place = ticket.place | new
+    elif not clash:
         ticket.place = new | ticket.place

@@ -7,13 +7,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from intake_api.contracts import GiveInfo, SupplementIn
+from intake_api.contracts import SupplementIn
 from intake_api.problems import conflict, not_found
 from intake_api.tickets import history, queries
-from intake_api.tickets.changing import carry_out
 from intake_api.tickets.desk import Desk
-from intake_api.tickets.moves import ASSISTANT, LAID_DOWN, Actor
-from intake_api.tickets.opening import add_reporter, insert_once, take_in
+from intake_api.tickets.moves import ASSISTANT, LAID_DOWN
+from intake_api.tickets.opening import add_reporter, hear_answer, insert_once, take_in
 from intake_api.tickets.tables import Message, Ticket
 from intake_api.tickets.telling import tell_everyone, tell_workers
 
@@ -87,15 +86,20 @@ async def _add_words(desk: Desk, ticket: Ticket, said: SupplementIn) -> None:
         desk.session, ticket, "supplement", ticket.state, ASSISTANT, desk.now,
         before=ticket.state, data={"kind": said.kind, "external_id": said.external_id},
     )  # fmt: skip
-    changed = ticket.state not in LAID_DOWN and await take_in(desk, ticket, said.place, said.judgement)
-    person = desk.vault.pseudonym(said.reporter.channel, said.reporter.handle)
-    if ticket.state == "need_info" and said.kind in _ANSWERS and await queries.reports(desk.session, ticket.id, person):
-        actor = Actor(f"resident {person[:8]}", "reporter", reports=True)
-        await carry_out(desk, ticket, GiveInfo(act="give_info", text=said.masked), actor)
+    corrects = await _speaks_alone(desk, ticket, said)
+    changed = ticket.state not in LAID_DOWN and await take_in(desk, ticket, said.place, said.judgement, corrects=corrects)
+    if said.kind in _ANSWERS:
+        await hear_answer(desk, ticket, said.reporter, said.masked)
     if changed or before[0] != ticket.state:
         await tell_everyone(desk, ticket, "ticket.changed")
     elif before[1] != ticket.description:
         await tell_workers(desk, ticket)
+
+
+async def _speaks_alone(desk: Desk, ticket: Ticket, said: SupplementIn) -> bool:
+    """ "说错了，是5栋" of the only reporter. Of several voices none may move the others' matter; a worker decides then."""
+    person = desk.vault.pseudonym(said.reporter.channel, said.reporter.handle)
+    return ticket.affected_people == 1 and await queries.reports(desk.session, ticket.id, person)
 
 
 async def _describe(desk: Desk, ticket: Ticket, said: SupplementIn) -> None:

@@ -126,6 +126,48 @@ async def test_a_supplement_completes_the_place_and_an_edit_keeps_both_versions(
     assert (first.text, first.versions) == ("电梯完全停了", ["3栋2单元电梯又坏了，电话〔手机号〕", "电梯完全停了"])
 
 
+async def test_the_only_reporter_corrects_the_place_and_the_title_follows(office: Office) -> None:
+    ticket_id = (await office.report(who="zhang")).ticket.id
+    assert (await office.ticket(ticket_id)).title == "3栋2单元电梯故障"
+    ticket = await office.add(ticket_id, who="zhang", masked="说错了，是5栋", place={"building": "5"})
+    assert (ticket.place["building"], ticket.place["unit"], ticket.title) == ("5", "2", "5栋2单元电梯故障")
+
+
+async def test_nobody_else_moves_a_matter_to_another_place(office: Office) -> None:
+    ticket_id = (await office.report(who="zhang")).ticket.id
+    ticket = await office.add(ticket_id, who="li", masked="5栋也是", place={"building": "5"})
+    assert ticket.place["building"] == "3"
+    await office.report(who="li", join=ticket_id)
+    ticket = await office.add(ticket_id, who="zhang", masked="说错了，是5栋", place={"building": "5"})
+    assert (ticket.place["building"], ticket.title) == ("3", "3栋2单元电梯故障"), "two voices: a worker decides"
+    assert "说错了，是5栋" in ticket.description
+
+
+async def test_the_title_says_where_and_what_whoever_tells_it(office: Office) -> None:
+    ticket_id = (await office.report(who="zhang", judged={"confidence": 0.2}, place={}, masked="一直在响，吵得人睡不着")).ticket.id
+    assert (await office.ticket(ticket_id)).title == "一直在响，吵得人睡不着"
+    ticket = await office.act(ticket_id, "recategorise", GRID_WORKER, category="housing.elevator")
+    assert ticket.title == "电梯故障"
+    place = {"estate": "桂花苑", "building": "11", "unit": "2", "room": "501"}
+    ticket = await office.act(ticket_id, "correct_place", GRID_WORKER, place=place)
+    assert ticket.title == "11栋2单元电梯故障", "and never the room"
+    ticket = await office.add(ticket_id, who="wang", kind="join", place={"spot": "东侧电梯厅"})
+    assert len(ticket.title) <= 20
+
+
+async def test_a_reporter_who_says_it_again_has_answered(office: Office) -> None:
+    ticket_id = await office.dispatched(who="zhang")
+    await office.act(ticket_id, "ask_info", COMMUNITY, question="是左边还是右边的电梯？")
+    assert (await office.report(who="li", join=ticket_id)).ticket.state == "need_info"
+    assert (await office.report(who="zhang", join=ticket_id)).ticket.state == "in_progress"
+
+
+async def test_a_reason_that_residents_read_names_nobody(office: Office) -> None:
+    ticket_id = (await office.report(who="zhang")).ticket.id
+    ticket = await office.act(ticket_id, "reject", GRID_WORKER, reason="已电话13800000000核实，不属实")
+    assert "13800000000" not in ticket.state_note
+
+
 async def test_an_answer_of_the_reporter_lets_the_clock_run_on(office: Office) -> None:
     ticket_id = await office.dispatched(who="zhang")
     due = (await office.ticket(ticket_id)).resolve_by
