@@ -27,12 +27,14 @@ from models.hearing import Hearing, crossed_rankers
 from nlp.evidence import NOWHERE, weigh
 from nlp.match import possible
 from nlp.match_rules import EVIDENCE, MatchRules, load_rules
-from nlp.schema import Earlier, Kind, MatterSketch, RankedCategory, Utterance
+from nlp.schema import STAFF_ROLES, Earlier, Kind, MatterSketch, RankedCategory, Utterance
 from nlp.taxonomy import load_taxonomy
 from nlp.thread import may_hang, signal_of
 
 PRIOR_PATH = Path(__file__).with_name("match_prior.yaml")
 DECOYS = 0.2
+MISHEARD: dict[Kind, float] = {"follow_up": 0.15, "supplement": 0.1, "reply": 1.0}
+"""Shares of the reports (for replies: of staff) that the gate takes for another kind: they teach when to hang a message on nothing."""
 PULL, PULL_OF_BIAS = 2.0, 0.05
 NOT_FITTED = {"meaning", "crowd", "media"}
 """No vectors in training; how many have reported, and photos without words, are told by authors as no group tells them."""
@@ -88,6 +90,10 @@ class _Observer:
         for n, category in enumerate(told):
             met = [s for s in sketches if s.id not in gold[:n]]
             self._choice(u, heard, category, met, gold[n] if n < len(gold) else None)
+        if heard.kind == "report" and not self.reports_only:
+            for kind, share in MISHEARD.items():
+                if (u.role in STAFF_ROLES) == (kind == "reply") and self.rng.random() < share:
+                    self._choice(u, replace(heard, kind=kind), heard.category, list(sketches), gold[0] if gold else None)
 
     def _choice(self, u: Utterance, heard: Heard, category: RankedCategory, met: list[MatterSketch], gold: str | None) -> None:
         at = u.at
