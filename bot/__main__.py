@@ -40,6 +40,13 @@ def main(argv: list[str] | None = None) -> int:
     except UsageError as error:
         print(f"minhu {options.command}: {error}", file=sys.stderr)
         return 2
+    except ValueError as error:
+        from bot.settings import what_is_wrong
+
+        if (line := what_is_wrong(error)) is None:
+            raise
+        print(f"minhu {options.command}: {line}", file=sys.stderr)
+        return 2
     except BrokenPipeError:
         return 0
     except KeyboardInterrupt:

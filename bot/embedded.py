@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import hashlib
 import os
 import shutil
 import signal
@@ -39,7 +40,7 @@ class EmbeddedRedis:
         apart.mkdir(mode=0o700, exist_ok=True)
         if apart.stat().st_uid != os.getuid():
             raise UsageError(f"{apart} belongs to somebody else; set TMPDIR to a folder of your own")
-        return apart / f"{abs(hash(str(self.folder))):x}.sock"
+        return apart / f"{hashlib.sha256(bytes(self.folder)).hexdigest()[:16]}.sock"
 
     def start(self) -> None:
         """Raises UsageError with the last words of the server when it does not come up; does nothing when one is up already."""

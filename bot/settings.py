@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "models" / "shipped"
+Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class BotSettings(BaseSettings):
@@ -23,10 +25,10 @@ class BotSettings(BaseSettings):
     encoder: str = ""
     data_dir: Path = Path("var")
     timezone: str = "Asia/Shanghai"
-    metrics_port: int = 0
+    metrics_port: Port = 0
 
     web_host: str = "127.0.0.1"
-    web_port: int = 8701
+    web_port: Port = 8701
     console_url: str = ""
 
     telegram_token: SecretStr = SecretStr("")
@@ -35,5 +37,16 @@ class BotSettings(BaseSettings):
     telegram_webhook_url: str = ""
     telegram_webhook_secret: SecretStr = SecretStr("")
     telegram_webhook_host: str = "127.0.0.1"
-    telegram_webhook_port: int = 8702
+    telegram_webhook_port: Port = 8702
     telegram_name: str = ""
+
+
+def what_is_wrong(error: ValueError) -> str | None:
+    """The line for a person when `error` is about a setting of ours; None when it is about something else. Never holds a value."""
+    if isinstance(error, SettingsError):
+        return f"the settings cannot be read ({error}); correct the variable or leave it out"
+    if not isinstance(error, ValidationError) or error.title not in ("BotSettings", "Settings"):
+        return None
+    first = error.errors(include_input=False)[0]
+    name = "_".join(str(part) for part in first["loc"]).upper()
+    return f"MINHU_{name} cannot be used ({first['msg'].removeprefix('Value error, ')}); correct it or leave it out"

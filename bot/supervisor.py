@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -131,13 +132,24 @@ def answers(host: str, port: int) -> bool:
 
 
 def check_port(host: str, port: int, setting: str) -> None:
-    """Raises UsageError when another program holds the port."""
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            s.bind((host, port))
-        except OSError as error:
-            raise UsageError(f"port {port} is in use; stop that program or set {setting} to another port") from error
+    """Raises UsageError when another program holds the port, or the host is none of this machine. `setting` names the port's setting."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(address)
+    except OSError as error:
+        raise cannot_listen(host, port, setting, error) from error
+
+
+def cannot_listen(host: str, port: int, setting: str, error: OSError) -> UsageError:
+    """The line for a person: what stands in the way, and the setting that goes around it."""
+    if error.errno == errno.EADDRINUSE:
+        return UsageError(f"port {port} is in use; stop that program or set {setting} to another port")
+    if error.errno == errno.EACCES:
+        return UsageError(f"port {port} may not be used by this account; set {setting} to one above 1023")
+    remedy = f"set {setting.replace('_PORT', '_HOST')} to an address of this machine"
+    return UsageError(f"nothing can listen on {host} ({error.strerror}); {remedy}")
 
 
 def claim_folder(folder: Path) -> IO[str]:

@@ -29,6 +29,8 @@ def serve_all(*, sample: bool) -> int:
     lock = claim_folder(folder)
     try:
         ports = [(api.api_host, api.api_port, "MINHU_API_PORT"), (bot.web_host, bot.web_port, "MINHU_WEB_PORT")]
+        if api.api_port == bot.web_port:
+            raise UsageError(f"port {bot.web_port} is set for both the API and the web chat; set MINHU_WEB_PORT to another")
         for host, port, setting in ports:
             check_port(host, port, setting)
         redis = EmbeddedRedis(folder / "redis") if "redis_url" not in bot.model_fields_set else None
@@ -54,12 +56,16 @@ def _environment(folder: Path, bot: BotSettings, api: Settings, redis: EmbeddedR
     environment = {
         "MINHU_DATA_DIR": str(folder),
         "MINHU_API_TOKEN": token,
-        "MINHU_API_URL": f"http://{api.api_host}:{api.api_port}",
-        "MINHU_CONSOLE_URL": f"http://{api.api_host}:{api.api_port}/console",
+        "MINHU_API_URL": _url(api.api_host, api.api_port),
+        "MINHU_CONSOLE_URL": _url(api.api_host, api.api_port) + "/console",
     }
     if redis:
         environment["MINHU_REDIS_URL"] = redis.url
     return environment
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _prepare(folder: Path, api: Settings, environment: dict[str, str]) -> str:
@@ -86,8 +92,8 @@ def _password(folder: Path) -> str:
 def _addresses(bot: BotSettings, api: Settings, folder: Path, accounts: str) -> str:
     lines = [
         "",
-        f"  群聊 web chat   http://{bot.web_host}:{bot.web_port}/chat",
-        f"  后台 console    http://{api.api_host}:{api.api_port}/console",
+        f"  群聊 web chat   {_url(bot.web_host, bot.web_port)}/chat",
+        f"  后台 console    {_url(api.api_host, api.api_port)}/console",
     ]
     if accounts:
         lines.append(f"  登录 sign in    {accounts}")

@@ -38,6 +38,7 @@ def _api(_: argparse.Namespace) -> int:
 
     import uvicorn
 
+    from bot.supervisor import cannot_listen
     from intake_api.app import create_app
     from intake_api.logs import configure as configure_logs
     from intake_api.migrations import upgrade
@@ -53,7 +54,7 @@ def _api(_: argparse.Namespace) -> int:
     try:
         listening.bind((settings.api_host, settings.api_port))
     except OSError as error:
-        raise UsageError(f"port {settings.api_port} is in use; stop that program or set MINHU_API_PORT") from error
+        raise cannot_listen(settings.api_host, settings.api_port, "MINHU_API_PORT", error) from error
     config = uvicorn.Config(create_app(settings), log_config=None, access_log=False, timeout_graceful_shutdown=5)
     uvicorn.Server(config).run(sockets=[listening])
     return 0
@@ -89,6 +90,7 @@ def _assistant(_: argparse.Namespace) -> int:
 
 def _channel(options: argparse.Namespace) -> int:
     from bot.channels.process import run_channel
+    from bot.supervisor import check_port
     from intake_api.logs import configure as configure_logs
     from intake_api.settings import Settings
 
@@ -97,6 +99,8 @@ def _channel(options: argparse.Namespace) -> int:
     settings = BotSettings()
     if options.channel == "telegram" and not settings.telegram_token.get_secret_value():
         raise UsageError("no Telegram token; set MINHU_TELEGRAM_TOKEN to the one BotFather gave you")
+    if options.channel == "web":
+        check_port(settings.web_host, settings.web_port, "MINHU_WEB_PORT")
     _run(lambda: run_channel(options.channel, settings, on_stop))
     return 0
 
