@@ -25,8 +25,19 @@ def progress(things: Sequence[Thing], what: str) -> Iterable[Thing]:
     return track(things, description=what, console=Console(stderr=True), transient=True)
 
 
+def whole(text: str) -> str:
+    """Without half surrogates, which JSON can spell (`\\ud800`) and no file can hold."""
+    return text.encode("utf8", "ignore").decode("utf8")
+
+
 def write_whole(path: Path, lines: Iterator[str]) -> None:
-    """Write beside the target, then rename: nobody ever reads half a result. Raises UsageError when it cannot be written."""
+    """Write beside the target, then rename: nobody ever reads half a result. Raises UsageError when it cannot be written.
+
+    A link stays a link; a device or a pipe (`/dev/stdout`, `/dev/null`) is written into, never replaced.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        return _write_into(path, lines)
+    path = path.resolve() if path.is_symlink() else path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -46,3 +57,13 @@ def write_whole(path: Path, lines: Iterator[str]) -> None:
         raise UsageError(f"{path} cannot be written: {error.strerror}; free some space or choose another place") from error
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def _write_into(path: Path, lines: Iterator[str]) -> None:
+    try:
+        with path.open("w", encoding="utf8", newline="") as out:
+            out.writelines(lines)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}; choose another place") from error

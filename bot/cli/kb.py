@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.assistant.policy import encoder_in
-from bot.cli.files import progress, write_whole
+from bot.cli.files import progress, whole, write_whole
 from bot.errors import UsageError
 from bot.settings import BotSettings
 from nlp.base_folder import VECTORS, BaseError, is_base, read_documents, write_documents, writing
@@ -185,9 +185,9 @@ def _questions(path: Path) -> list[dict[str, Any]]:
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UsageError(f"{path}, line {n}: not JSON ({error.msg})") from error
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"{path}, line {n}: not JSON ({getattr(error, 'msg', 'nested too deeply')})") from error
         if not isinstance(row, dict) or "id" not in row or not isinstance(row.get("question"), str):
             raise UsageError(f'{path}, line {n}: needs "id" and "question"')
-        found.append(row)
+        found.append({name: whole(row[name]) if isinstance(row[name], str) else row[name] for name in ("id", "question")})
     return found

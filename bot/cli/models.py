@@ -53,9 +53,12 @@ def _train(options: argparse.Namespace) -> int:
     from models import tasks
     from models.corpora import data_folder
 
-    options.out.mkdir(parents=True, exist_ok=True)
     if options.task == "encoder":
         raise UsageError("the encoder is imported, not trained; use: minhu models ship --task encoder")
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{options.out} cannot be a folder ({error.strerror}); name another") from error
     if options.task == "letters" and options.data and options.data.is_file():
         fitted, figures = tasks.train_letters_csv(options.data, options.dev)
     else:

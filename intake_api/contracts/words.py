@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from zlib import crc32
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
 State = Literal[
     "candidate",
@@ -48,7 +49,14 @@ def _no_bare_number(value: Any) -> Any:
     return value
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_no_bare_number)]
+def _of_our_time(value: datetime) -> datetime:
+    """Years at the rim of the calendar cannot be told in another time zone: a clock that says so is broken."""
+    if not 1970 <= value.year <= 2200:
+        raise ValueError("the year must lie between 1970 and 2200")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_no_bare_number), AfterValidator(_of_our_time)]
 Share = Annotated[float, Strict(), Field(ge=0, le=1)]
 
 

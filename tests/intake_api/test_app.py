@@ -80,6 +80,11 @@ async def test_values_are_not_read_as_something_else(service: httpx.AsyncClient,
     assert_problem(await service.post("/v1/reports", json=report(**change)), 422, "invalid")
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+async def test_a_clock_at_the_rim_of_the_calendar_is_refused(service: httpx.AsyncClient, at: str) -> None:
+    assert_problem(await service.post("/v1/reports", json=report() | {"at": at}), 422, "invalid")
+
+
 async def test_no_number_that_is_none(service: httpx.AsyncClient) -> None:
     body = json.dumps(report(judgement={"confidence": float("nan")}))
     assert_problem(await service.post("/v1/reports", content=body, headers=JSON), 422, "invalid")

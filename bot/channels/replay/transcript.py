@@ -5,16 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bot.channels.contract import ChatMessage, Media, MediaKind, Sender
 from bot.errors import UsageError
 from intake_api.contracts import ChatSettings, ChatView, EstateIn, GridView
+from intake_api.contracts.words import Moment
 from nlp.schema import Role
 
 CHANNEL = "replay"
+
+
+def _spoken(value: Any) -> Any:
+    """Without NUL and half surrogates, which JSON can spell and no channel delivers."""
+    return value.encode("utf8", "ignore").decode("utf8").replace("\0", "") if isinstance(value, str) else value
+
+
+Text = Annotated[str, BeforeValidator(_spoken)]
+Id = Annotated[str, Field(min_length=1, max_length=120), BeforeValidator(_spoken)]
+Title = Annotated[str, Field(max_length=100), BeforeValidator(_spoken)]
+Names = Annotated[list[Title], AfterValidator(lambda names: [name for name in names if name.strip()])]
 
 
 class _Line(BaseModel):
@@ -24,30 +36,30 @@ class _Line(BaseModel):
 
 
 class TranscriptMessage(_Line):
-    id: str
-    sender: str
-    at: AwareDatetime
-    text: str = ""
+    id: Id
+    sender: Id = Field(alias="from")
+    at: Moment
+    text: Text = ""
     reply_to: str | None = None
     media: MediaKind | None = None
 
 
 class Member(_Line):
-    id: str
-    name: str = ""
+    id: Id
+    name: Text = ""
     role: Role = "resident"
 
 
 class TranscriptGrid(_Line):
     code: str = "grid"
-    name: str = ""
-    estates: list[str] = []
-    places: list[str] = []
-    roads: list[str] = []
+    name: Title = ""
+    estates: Names = []
+    places: Names = []
+    roads: Names = []
 
 
 class Transcript(_Line):
-    id: str
+    id: Id
     grid: TranscriptGrid = TranscriptGrid()
     members: list[Member] = []
     messages: list[TranscriptMessage]
@@ -87,17 +99,15 @@ def read_transcripts(path: Path) -> Iterator[Transcript]:
 def _parse(path: Path, number: int, line: str) -> Transcript:
     try:
         raw: Any = json.loads(line)
-        for message in raw["messages"]:
-            message["sender"] = message.pop("from")
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}:{number} is not JSON ({getattr(error, 'msg', 'nested too deeply')}); one transcript a line") from error
+    try:
         transcript = Transcript.model_validate(raw)
-    except json.JSONDecodeError as error:
-        raise UsageError(f"{path}:{number} is not JSON ({error.msg}); one transcript a line") from error
+        transcript.chat()  # raises where the grid is larger than a grid may be
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path}:{number}: {where}: {first['msg']}; see the transcript format") from error
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path}:{number} is no transcript (missing {error}); see the transcript format") from error
+        where = ".".join(str(part) for part in first["loc"]) or "the line"
+        raise UsageError(f"{path}:{number}: {where}: {first['msg'].removeprefix('Value error, ')}; see the transcript format") from error
     ids = [m.id for m in transcript.messages]
     if len(set(ids)) != len(ids):
         twice = next(i for i in ids if ids.count(i) > 1)

@@ -147,3 +147,18 @@ def test_nothing_to_import(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert take(tmp_path / "base", tmp_path / "empty.txt") == 2
     assert "none of the files could be read" in line_of(capsys)
     assert not (tmp_path / "base" / "current").exists()
+
+
+def test_half_characters_in_a_question_are_left_out(tmp_path: Path, documents: Path) -> None:
+    base = tmp_path / "base"
+    take(base, documents)
+    halved, plain = ask(tmp_path, base, "遛狗要\ud800牵绳吗", "遛狗要牵绳吗")
+    assert halved["hits"] == plain["hits"]
+
+
+def test_questions_nested_too_deeply_are_named(tmp_path: Path, documents: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base, questions = tmp_path / "base", tmp_path / "deep.jsonl"
+    take(base, documents)
+    questions.write_text("[" * 100_000, encoding="utf8")
+    assert main(["kb", "search", str(questions), "--base", str(base), "--out", str(tmp_path / "out.jsonl")]) == 2
+    assert "deep.jsonl, line 1" in capsys.readouterr().err
