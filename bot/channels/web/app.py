@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import structlog
 from fastapi import FastAPI, Header, Query, Request
@@ -16,6 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from redis.exceptions import RedisError
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.channels.web import stream
@@ -116,6 +117,11 @@ def _guard(app: FastAPI, wording: dict[str, Any]) -> None:
     async def malformed(request: Request, error: Exception) -> Response:
         # never echo the input back: it may hold personal data
         return refusal("malformed", 422)
+
+    @app.exception_handler(HTTPException)
+    async def refused_by_framework(request: Request, error: Exception) -> Response:
+        status = cast(HTTPException, error).status_code
+        return refusal({400: "malformed", 404: "not_found"}.get(status, "unknown"), status)
 
     @app.exception_handler(RedisError)
     @app.exception_handler(OSError)

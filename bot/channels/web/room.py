@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal, cast
@@ -162,8 +163,13 @@ class Room:
 
 
 def cleaned(text: str) -> str:
-    """Without control characters and half surrogates, which no keyboard sends. RefusedError when too long."""
+    """Without control characters and half surrogates, which no keyboard sends; empty when nothing of it can be seen.
+
+    RefusedError when too long.
+    """
     if len(text) > MAX_TEXT:
         raise RefusedError("too_long")
     whole = text.encode("utf-8", "ignore").decode("utf-8")
-    return "".join(c for c in whole if c in "\n\t" or (ord(c) >= 32 and ord(c) != 127)).strip()
+    kept = "".join(c for c in whole if c in "\n\t" or (ord(c) >= 32 and ord(c) != 127)).strip()
+    # zero-width signs and direction marks alone are no message: nobody would see it
+    return kept if any(unicodedata.category(c)[0] not in "CZ" for c in kept) else ""

@@ -19,6 +19,7 @@ from tests.bot.channels.web.conftest import GROUP, Chat, RememberingEar, running
     [
         ({"text": ""}, 422),
         ({"text": " \x00\x07 "}, 422),
+        ({"text": "\u200b\u200f\u202e "}, 422),
         ({"text": "长" * (MAX_TEXT + 1)}, 413),
         ({"text": "长" * 40_000}, 413),
         ({"who": "p-nobody"}, 404),
@@ -47,6 +48,13 @@ async def test_a_broken_body_is_refused(chat: Chat, body: bytes) -> None:
     answer = await chat.http.post("/chat/messages", content=body, headers={"content-type": "application/json"})
     assert answer.status_code in (413, 422)
     assert answer.json()["code"] == "malformed"
+
+
+async def test_what_the_framework_refuses_is_said_in_words_too(chat: Chat) -> None:
+    deep = await chat.http.post("/chat/messages", content=b"[" * 60_000, headers={"content-type": "application/json"})
+    assert (deep.status_code, deep.json()["code"]) == (400, "malformed")
+    lost = await chat.http.get("/chat/static/nothing.js")
+    assert (lost.status_code, lost.json()["code"]) == (404, "not_found")
 
 
 async def test_control_characters_are_dropped_and_markup_stays_text(chat: Chat) -> None:
