@@ -1,0 +1,259 @@
+"""One mind with its twins: failures half-way, moves to another chat, evidence and alarms in later words, what the group never sees."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.assistant.leases import LeaseLostError, Leases
+from bot.assistant.local import LocalIntake
+from bot.assistant.memory import ChatMemory, RedisMemory
+from bot.assistant.mind import Mind
+from bot.assistant.timers import Timers
+from bot.assistant.worker import Worker
+from bot.channels.contract import ChatMessage, Fetch, Media, Sender
+from bot.streams import Streams
+from intake_api.client import IntakeError
+from intake_api.contracts import ChatSettings, ReportIn
+from nlp.schema import RankedCategory
+from tests.flows.stage import GROUP, Stage
+
+LIFT = "3栋2单元电梯坏了，停在6楼不动"
+NO_PLACE = "电梯坏了，困不住人但是不动了"
+AWAY = IntakeError("unreachable", retryable=True)
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage(settings=ChatSettings(quiet_from=0, quiet_to=0))
+
+
+class Reports(LocalIntake):
+    """Keeps the reports as they were sent; `away` makes that many calls fail after they were carried out."""
+
+    away = 0
+
+    def watch(self, other: LocalIntake) -> Reports:
+        self.__dict__.update(other.__dict__)
+        self.sent: list[ReportIn] = []
+        return self
+
+    async def create_report(self, report: ReportIn) -> Any:
+        self.sent.append(report)
+        receipt = await super().create_report(report)
+        if self.away:
+            self.away -= 1
+            raise AWAY
+        return receipt
+
+
+def watched(stage: Stage, **ports: Any) -> Reports:
+    stage.intake = intake = Reports.__new__(Reports).watch(stage.intake)
+    stage.mind = Mind(replace(stage.mind.ports, intake=intake, **ports))
+    return intake
+
+
+# ---- a turn is whole or undone ----------------------------------------------------------------------------------------
+async def test_a_message_tried_again_leaves_no_traces_of_the_first_tries(stage: Stage, redis: Redis) -> None:
+    memory = RedisMemory(redis)
+    intake = watched(stage, memory=memory)
+    intake.away = 30
+    message = ChatMessage(channel="web", chat_id=GROUP, message_id="1", sender=Sender(id="u1"), at=stage.now, text=LIFT)
+    for _ in range(30):
+        with pytest.raises(IntakeError):
+            await stage.mind.hear(message)
+    await stage.mind.hear(message)
+    assert [s.text.splitlines()[0] for s in stage.speeches()] == ["已记下：3栋2单元电梯故障（CH-20260602-0001）"]
+    kept = await memory.load(f"web:{GROUP}")
+    assert kept is not None
+    assert (len(kept.floods["web:u1"]), len(kept.recent), len(kept.handled)) == (1, 1, 1)
+
+
+async def test_a_joiner_is_told_although_the_first_answer_got_lost(stage: Stage, redis: Redis) -> None:
+    intake = watched(stage, memory=RedisMemory(redis))
+    await stage.say("u1", LIFT)
+    intake.away = 1
+    message = ChatMessage(
+        channel="web", chat_id=GROUP, message_id="j", sender=Sender(id="u2"), at=stage.now, text="我家也是，3栋2单元电梯坏了停在6楼"
+    )
+    with pytest.raises(IntakeError):
+        await stage.mind.hear(message)
+    await stage.mind.hear(message)
+    assert sum("2人反映" in s.text and "并到" in s.text for s in stage.speeches()) == 1
+
+
+async def test_a_frozen_worker_cannot_write_over_the_next_holder(redis: Redis) -> None:
+    old, new = Leases(redis, "old", 1), Leases(redis, "new", 1)
+    await old.balance()
+    memory = RedisMemory(redis, old)
+    await memory.save("web:g", ChatMemory(home_chat="mine"))
+    await redis.set("lease:0", new.worker)
+    with pytest.raises(LeaseLostError):
+        await memory.save("web:g", ChatMemory(home_chat="old news"))
+    kept = await RedisMemory(redis).load("web:g")
+    assert kept is not None
+    assert kept.home_chat == "mine"
+
+
+async def test_a_lease_that_ran_out_and_was_taken_again_counts_as_lost(redis: Redis) -> None:
+    leases = Leases(redis, "a", 2)
+    await leases.balance()
+    await redis.delete("lease:1")
+    assert await leases.balance() == ({1}, {1})
+
+
+async def test_a_shard_that_could_not_be_prepared_is_prepared_later(redis: Redis, stage: Stage) -> None:
+    class Shaky(Streams):
+        fails = 1
+
+        async def prepare(self, shard: int) -> None:
+            if self.fails:
+                self.fails -= 1
+                raise ConnectionError("Redis blinked")
+            await super().prepare(shard)
+
+    streams = Shaky(redis, 1)
+    mind = Mind(replace(stage.mind.ports, memory=RedisMemory(redis), voice=streams))
+    await streams.heard(ChatMessage(channel="web", chat_id=GROUP, message_id="1", sender=Sender(id="u1"), at=datetime.now(UTC), text=LIFT))
+    worker = Worker(redis, streams, mind, Timers(redis, lambda: datetime.now(UTC)), Leases(redis, "a", 1))
+    task = asyncio.create_task(worker.run())
+    while not stage.tickets:  # noqa: ASYNC110  # the twin has no event
+        await asyncio.sleep(0.05)
+    worker.stop()
+    await task
+
+
+# ---- a group gets another id -------------------------------------------------------------------------------------------
+async def test_a_question_that_waits_is_asked_in_the_group_with_the_new_id(stage: Stage) -> None:
+    await stage.say("u1", NO_PLACE)
+    moved = ChatMessage(
+        channel="web", chat_id=GROUP, message_id="mv", kind="migrated", moved_to="g-new", sender=Sender(id="bot"), at=stage.now
+    )
+    assert moved.home == "g-new", "read where the group is now"
+    await stage.mind.hear(moved)
+    await stage.mind.hear(moved)
+    due = await stage.mind.next_due("web", moved.home)
+    assert due is not None
+    stage.now = due
+    await stage.mind.wake("web", "g-new")
+    (asked,) = stage.speeches()
+    assert asked.chat_id == "g-new"
+    assert "几栋几单元" in asked.text
+
+
+async def test_words_kept_for_the_morning_become_the_card_that_is_edited(stage: Stage) -> None:
+    night = Stage(settings=ChatSettings(quiet_from=8, quiet_to=10), understander=stage.understander)
+    await night.say("u1", LIFT)
+    (card,) = await night.wait(4000)
+    assert card.card_id == "t:T1"
+    said = await night.say("u2", "我家也是，3栋2单元电梯坏了停在6楼")
+    assert card.card_id in [s.card_id for s in said], "from then on it is kept up to date"
+
+
+# ---- evidence (CH8) ----------------------------------------------------------------------------------------------------
+def fetched(stage: Stage) -> list[tuple[str, str]]:
+    return [(f.message_id, f.ticket_id) for f in stage.voice.said if isinstance(f, Fetch)]
+
+
+async def test_a_photo_sent_before_its_words_is_evidence(stage: Stage) -> None:
+    await stage.say("u1", media="photo")
+    await stage.say("u1", "6栋楼下垃圾桶满了没人收，都溢出来了", after_s=3)
+    assert fetched(stage) == [("m1", "T1")]
+
+
+async def test_every_picture_of_an_album_goes_with_its_caption(stage: Stage) -> None:
+    def picture(text: str, n: int) -> ChatMessage:
+        media = (Media(kind="photo", ref=f"f{n}", album="a1"),)
+        return ChatMessage(channel="web", chat_id=GROUP, message_id=f"p{n}", sender=Sender(id="u1"), at=stage.now, text=text, media=media)
+
+    await stage.mind.hear(picture("6栋楼下垃圾桶满了没人收，都溢出来了", 1))
+    await stage.say("u2", LIFT)
+    await stage.mind.hear(picture("", 2))
+    await stage.mind.hear(picture("", 3))
+    assert fetched(stage) == [("p1", "T1"), ("p2", "T1"), ("p3", "T1")]
+
+
+async def test_a_pin_answers_the_question_for_the_place(stage: Stage) -> None:
+    await stage.say("u1", "路灯不亮了，晚上太黑")
+    await stage.say("u1", media="location", after_s=2)
+    (card,) = await stage.wait(10)
+    assert "请问" not in card.text
+    assert stage.tickets[0].place.lat == 30.25
+
+
+# ---- alarms (UN6) ------------------------------------------------------------------------------------------------------
+async def test_an_alarm_in_later_words_is_guided_at_once(stage: Stage) -> None:
+    await stage.say("u1", "2栋楼道灯坏了，黑漆漆的")
+    said = await stage.say("u1", "楼道着火了，快来人", reply_to="m1")
+    assert "119" in said[0].text
+    assert said[0].urgent
+
+
+async def test_an_edit_that_tells_of_gas_is_guided_at_once(stage: Stage) -> None:
+    await stage.say("u1", "2栋楼下垃圾桶满了没人收，都溢出来了")
+    said = await stage.say("u1", "2栋楼道好大的煤气味", message_id="m1", kind="edit", edit_version=1)
+    assert "119" in said[0].text
+    assert said[0].urgent
+
+
+async def test_a_muted_group_is_not_even_spoken_to_about_an_alarm(stage: Stage) -> None:
+    muted = Stage(settings=ChatSettings(muted=True, quiet_from=0, quiet_to=0), understander=stage.understander)
+    assert await muted.say("u1", "2栋1单元楼道里好大一股煤气味，头都晕了") == []
+    assert muted.tickets[0].urgency == "emergency", "the workers hear of it"
+
+
+async def test_the_kill_switch_stops_everything(stage: Stage) -> None:
+    off = Stage(settings=ChatSettings(off=True), understander=stage.understander)
+    assert await off.say("u1", LIFT) == []
+    assert await off.say("u1", "/help", kind="command") == []
+    assert off.tickets == []
+
+
+async def test_while_the_api_is_away_an_alarm_is_still_guided(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    await stage.say("u1", "早上好")
+
+    async def away(*_: Any) -> Any:
+        raise AWAY
+
+    monkeypatch.setattr(stage.intake, "chat", away)
+    monkeypatch.setattr(stage.intake, "create_report", away)
+    with pytest.raises(IntakeError):
+        await stage.say("u2", "2栋1单元楼道里好大一股煤气味，头都晕了", after_s=120)
+    assert "119" in stage.speeches()[0].text
+
+
+# ---- what the group never sees (CH7, PR1) --------------------------------------------------------------------------------
+async def test_a_voice_that_joins_a_delicate_matter_is_not_answered_with_its_title(stage: Stage) -> None:
+    (ack,) = await stage.say("u1", LIFT)
+    stage.intake.tickets["T1"] = stage.tickets[0].model_copy(update={"delicate": True, "version": 9})
+    said = await stage.say("u2", "我家也是，3栋2单元电梯坏了停在6楼")
+    assert ack.text
+    assert not any("电梯" in s.text or "CH-" in s.text for s in said)
+
+
+async def test_the_second_matter_of_a_message_is_masked_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    intake, real = watched(stage), stage.understander.understand
+    clause = "路灯也不亮，联系我13812345678"
+    also = ((RankedCategory((("facility.streetlight", 0.9),), True), clause),)
+    monkeypatch.setattr(stage.understander, "understand", lambda *a: replace(real(*a), also=also))
+    await stage.say("u1", f"{LIFT}，{clause}")
+    assert len(intake.sent) == 2
+    assert not any("13812345678" in report.masked + report.title for report in intake.sent)
+    assert all("13812345678" in report.text for report in intake.sent), "whoever must call back can"
+
+
+async def test_a_flood_of_commands_is_not_answered_one_by_one(stage: Stage) -> None:
+    said = [await stage.say("u1", "/help", kind="command", after_s=0.1) for _ in range(40)]
+    assert sum(bool(s) for s in said) <= 13
+
+
+async def test_a_start_link_of_a_worker_may_begin_with_any_letter(stage: Stage) -> None:
+    (wrong,) = await stage.say("w9", "/start gQx7-abc", kind="command", chat_kind="private", chat_id="w9")
+    assert "链接不对" in wrong.text
+    await stage.say("u9", "/start g-100123", kind="command", chat_kind="private", chat_id="u9")
+    assert (await stage.memory.load("web:u9") or ChatMemory()).home_chat == "-100123"
