@@ -74,9 +74,7 @@ class Supervisor:
     async def _keep(self, child: Child) -> None:
         """Start it again when it dies; slower and slower when it keeps dying."""
         while not self._stopping.is_set():
-            with (self.data_dir / f"{child.name}.log").open("ab") as out:
-                child.process = await self._spawn(child, out)
-                code = await child.process.wait()
+            code = await self._run_once(child)
             if self._stopping.is_set():
                 return
             now = time.monotonic()
@@ -87,6 +85,16 @@ class Supervisor:
                 print(f"{child.name} keeps stopping; why: {self.data_dir / (child.name + '.log')}", file=sys.stderr)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause_s)
+
+    async def _run_once(self, child: Child) -> int:
+        """Its exit code; -1 where it could not even be started (no memory, no room for its log), which may pass."""
+        try:
+            with (self.data_dir / f"{child.name}.log").open("ab") as out:
+                child.process = await self._spawn(child, out)
+                return await child.process.wait()
+        except OSError as error:
+            log.warning("process.not_started", process=child.name, error=error.strerror)
+            return -1
 
     async def _spawn(self, child: Child, out: IO[bytes]) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(

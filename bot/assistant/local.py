@@ -108,7 +108,8 @@ class LocalIntake:
         ticket = await self.ticket(ticket_id)
         if supplement.place is None:
             return ticket
-        place = _filled(ticket.place, supplement.place)
+        person = f"{supplement.reporter.channel}:{supplement.reporter.handle}"
+        place = _filled(ticket.place, supplement.place, corrects=self._people[ticket.id] == {person})
         if place == ticket.place:
             return ticket
         where = Place(estate=place.estate, building=place.building, unit=place.unit, road=place.road, spot=place.spot)
@@ -163,6 +164,10 @@ class LocalIntake:
         return sum(handle in people for people in self._people.values())
 
 
-def _filled(old: PlaceView, new: PlaceIn) -> PlaceView:
-    """The newest word on each level of the place."""
-    return old.model_copy(update={k: v for k, v in new.model_dump().items() if v not in (None, "")})
+def _filled(old: PlaceView, new: PlaceIn, *, corrects: bool) -> PlaceView:
+    """The only voice corrects itself; other voices fill in what was silent, unless they speak of another place."""
+    told = {k: v for k, v in new.model_dump().items() if v not in (None, "")}
+    known = {k: v for k, v in old.model_dump().items() if v not in (None, "")}
+    if not corrects and any(known.get(k, told.get(k)) != told.get(k) for k in ("estate", "building", "unit") if k in told):
+        return old
+    return old.model_copy(update=told if corrects else told | known)

@@ -83,7 +83,7 @@ def _prepare(folder: Path, api: Settings, environment: dict[str, str]) -> str:
 
 def _password(folder: Path) -> str:
     kept = folder / "demo.password"
-    if not kept.exists():
+    if not kept.exists() or not kept.read_text().strip():  # empty: the first start died in between
         kept.touch(mode=0o600)
         kept.write_text(secrets.token_hex(6))
     return kept.read_text().strip()
