@@ -20,7 +20,8 @@ ENQUIRY_MIN = 0.6
 
 async def answer(turn: Turn, u: Understanding) -> None:
     """FQ1–FQ3, FQ8, FQ10: the passage with its source, once; otherwise a person answers, never an improvisation."""
-    area = turn.chat.grid.district if turn.chat.grid else ""
+    grid = turn.chat.grid
+    area = "/".join(part for part in (grid.district, grid.street, grid.community) if part) if grid else ""
     found = await turn.ports.policy.answer(u.masked.text, today=turn.now.astimezone(turn.ports.zone).date(), area=area)
     if found is None:
         if u.kind_confidence >= ENQUIRY_MIN:
