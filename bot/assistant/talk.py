@@ -104,7 +104,9 @@ async def _add_to_matter(turn: Turn, utterance: Utterance, u: Understanding) -> 
     awaited = turn.memory.awaiting(turn.person, "place")
     if matter is None and awaited and _names_place(turn, u):
         matter = turn.memory.matters.get(awaited.ticket)
-    if u.emergency and not turn.is_staff and not (matter and matter.emergency):
+    # who asks after a matter they know fears more than they see: there words of danger count, a guess of the model does not
+    alarm = u.emergency and (u.kind == "supplement" or matter is None or u.emergency.cues)
+    if alarm and not turn.is_staff and not (matter and matter.emergency):
         await file_report(turn, utterance, u)
         return
     if matter is None:
