@@ -70,7 +70,7 @@ class Taxonomy(BaseModel):
 
 
 def seconds(duration: str) -> int:
-    """"5min" → 300. Raises TaxonomyError for anything that is not a whole number of min, h or d."""
+    """ "5min" → 300. Raises TaxonomyError for anything that is not a whole number of min, h or d."""
     found = re.fullmatch(r"(\d+)(min|h|d)", str(duration))
     if not found:
         raise TaxonomyError(f"duration {duration!r} is not like 15min, 4h or 3d")

@@ -8,7 +8,7 @@ LIMIT = 20
 
 
 def title_of(place: Place, matter_name: str, masked: str) -> str:
-    """"3栋2单元电梯故障". Without a matter the message's own masked opening stands for the fault."""
+    """ "3栋2单元电梯故障". Without a matter the message's own masked opening stands for the fault."""
     fault = matter_name or " ".join(masked.split()) or "未分类事项"
     where = _where(place)
     if len(where) + len(fault) > LIMIT:

@@ -37,9 +37,7 @@ def test_a_text_keeps_its_vector_in_any_company_and_order(encoder: OnnxEncoder) 
 
 
 def test_meaning_beats_shared_words(encoder: OnnxEncoder) -> None:
-    asked, same, other = encoder.encode(
-        ["我家楼上往下漏水，天花板湿透了", "楼上渗水，吊顶全是水印", "我家楼上新搬来的邻居人很好"]
-    )
+    asked, same, other = encoder.encode(["我家楼上往下漏水，天花板湿透了", "楼上渗水，吊顶全是水印", "我家楼上新搬来的邻居人很好"])
     assert float(asked @ same) > float(asked @ other)
 
 
