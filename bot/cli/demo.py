@@ -29,7 +29,7 @@ def serve_all(*, sample: bool) -> int:
     lock = claim_folder(folder)
     try:
         ports = [(api.api_host, api.api_port, "MINHU_API_PORT"), (bot.web_host, bot.web_port, "MINHU_WEB_PORT")]
-        if api.api_port == bot.web_port:
+        if api.api_port == bot.web_port != 0:
             raise UsageError(f"port {bot.web_port} is set for both the API and the web chat; set MINHU_WEB_PORT to another")
         for host, port, setting in ports:
             check_port(host, port, setting)
@@ -71,13 +71,13 @@ def _url(host: str, port: int) -> str:
 def _prepare(folder: Path, api: Settings, environment: dict[str, str]) -> str:
     """Bring the database up to date, seed the sample grid once, and give the demo's sign-in words."""
     from bot.channels.web.sample import load_sample
-    from intake_api.migrations import upgrade
+    from bot.cli.serve import bring_up_to_date
     from intake_api.sample import seed
 
     sample = load_sample()
     password = _password(folder)
     settings = Settings(data_dir=folder, database_url=api.database_url)
-    upgrade(settings.database())
+    bring_up_to_date(settings.database())
     return asyncio.run(seed(settings, password, sample.grid, "web", sample.group_id, sample.group.title))
 
 

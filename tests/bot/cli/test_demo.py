@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 
 from bot.__main__ import main
+from bot.cli.serve import bring_up_to_date
 from bot.embedded import SOCKET_PATH_MAX, EmbeddedRedis
+from bot.errors import UsageError
 from bot.supervisor import claim_folder
 
 
 @pytest.fixture(autouse=True)
 def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINHU_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("MINHU_API_PORT", "1")
+    monkeypatch.setenv("MINHU_API_PORT", "0")
 
 
 def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -53,13 +55,13 @@ def test_a_port_in_use_and_a_host_of_nobody_are_told_apart(capsys: pytest.Captur
         assert f"port {port} is in use" in refused(capsys)
         monkeypatch.setenv("MINHU_WEB_PORT", port)
         assert "MINHU_WEB_PORT" in refused(capsys, "serve", "channel")
-    monkeypatch.setenv("MINHU_WEB_PORT", "2")
+    monkeypatch.setenv("MINHU_WEB_PORT", "0")
     monkeypatch.setenv("MINHU_API_HOST", "192.0.2.1")  # reserved for documents: no machine has it
     assert "MINHU_API_HOST" in refused(capsys)
 
 
 def test_one_port_for_two_servers_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MINHU_WEB_PORT", "1")
+    monkeypatch.setenv("MINHU_API_PORT", "8701")
     assert "both" in refused(capsys)
 
 
@@ -76,3 +78,17 @@ def test_a_long_path_has_the_same_socket_at_every_start(tmp_path: Path) -> None:
     assert EmbeddedRedis(folder).url == EmbeddedRedis(folder).url
     assert EmbeddedRedis(folder).url != EmbeddedRedis(folder / "y").url
     assert len(str(EmbeddedRedis(folder).socket).encode()) <= SOCKET_PATH_MAX
+
+
+@pytest.mark.parametrize("address", ["oops", "postgresql+psycopg://minhu:secret@127.0.0.1:1/minhu", "mysterious://x"])
+def test_a_database_that_is_none_is_said_without_its_password(address: str) -> None:
+    with pytest.raises(UsageError, match="MINHU_DATABASE_URL") as refusal:
+        bring_up_to_date(address)
+    assert "secret" not in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
+    (tmp_path / "minhu.db").write_text("no database at all")
+    with pytest.raises(UsageError, match="not a database"):
+        bring_up_to_date(f"sqlite+aiosqlite:///{tmp_path / 'minhu.db'}")
