@@ -105,11 +105,28 @@ class Streams:
             entries += [parse(stream, entry_id, fields or {}, counts.get(entry_id, 1)) for entry_id, fields in flat]
         return entries
 
+    async def begin(self, entry: Entry) -> int:
+        """Count that an entry which an earlier worker had taken is begun once more; how often that has happened now.
+
+        Redis counts deliveries, but most entries that a dead worker had taken were only waiting behind the one that killed it.
+        """
+        key = f"begun:{entry.stream}:{entry.id}"
+        async with self.redis.pipeline(transaction=True) as pipe:
+            pipe.incr(key)
+            pipe.expire(key, REMEMBER_S)
+            return int((await pipe.execute())[0])
+
+    async def not_to_blame(self, entry: Entry) -> None:
+        """Something outside was away: this beginning does not count."""
+        await self.redis.decr(f"begun:{entry.stream}:{entry.id}")
+
     async def done(self, entry: Entry) -> None:
         """Acknowledge and delete: the length of a stream is its backlog."""
         async with self.redis.pipeline(transaction=True) as pipe:
             pipe.xack(entry.stream, GROUP, entry.id)
             pipe.xdel(entry.stream, entry.id)
+            if entry.deliveries > 1:
+                pipe.delete(f"begun:{entry.stream}:{entry.id}")
             await pipe.execute()
 
     async def set_aside(self, entry: Entry, error: str) -> None:

@@ -23,8 +23,8 @@ from intake_api.contracts import Event, shard_of
 
 log = structlog.get_logger()
 
-# an entry delivered this often without ever being finished kills its worker: it is set aside
-MAX_DELIVERIES = 5
+# an entry begun this often, by workers that died over it, is set aside
+MAX_BEGUN = 5
 # an entry that raises this often in a row, although nothing outside is down, is poison
 MAX_ERRORS = 3
 RETRY_FIRST_S, RETRY_MOST_S = 0.2, 10.0
@@ -131,9 +131,9 @@ class Worker:
         while True:
             heed_cancel()
             try:
-                if entry.body is None or entry.deliveries > MAX_DELIVERIES:
-                    why = entry.error or f"delivered {entry.deliveries} times, never finished"
-                    await self._streams.set_aside(entry, why)
+                begun = await self._streams.begin(entry) if entry.deliveries > 1 else 1
+                if entry.body is None or begun > MAX_BEGUN:
+                    await self._streams.set_aside(entry, entry.error or f"begun {begun} times, never finished")
                     POISONED.inc()
                 else:
                     await self._handle(entry.body)
@@ -145,6 +145,9 @@ class Worker:
             except Exception as error:  # the outermost door of one entry: nothing may stop the other chats
                 away = isinstance(error, RedisError | OSError) or (isinstance(error, IntakeError) and error.retryable)
                 errors += not away
+                if away and entry.deliveries > 1:
+                    with contextlib.suppress(RedisError, OSError):
+                        await self._streams.not_to_blame(entry)
                 RETRIED.inc()
                 log.warning("entry.failed", stream=entry.stream, entry=entry.id, error=type(error).__name__, away=away, exc_info=not away)
                 if errors >= MAX_ERRORS:

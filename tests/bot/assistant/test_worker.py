@@ -106,3 +106,34 @@ async def test_another_worker_takes_over_what_a_dead_one_had_in_hand(redis: Redi
     async with working(redis, mind, name="b"):
         await until(lambda: len(mind.heard["a"]) == 4)
     assert mind.heard["a"] == ["0", "1", "2", "3"]
+
+
+async def test_what_only_waited_behind_a_poisonous_entry_is_never_set_aside(redis: Redis) -> None:
+    """Redis counts a delivery at every takeover; waiting in hand is not the entry's fault."""
+    streams, mind = Streams(redis, 2), Recorder()
+    for shard in range(2):
+        await streams.prepare(shard)
+    for n in range(3):
+        await streams.heard(message("a", n))
+    await streams.fresh([0, 1], 10, 10)
+    for _ in range(9):  # nine workers took them over and died before they began
+        for shard in range(2):
+            await streams.pending(shard)
+    async with working(redis, mind):
+        await until(lambda: len(mind.heard["a"]) == 3)
+    assert await redis.xlen(POISON) == 0
+
+
+async def test_what_kills_every_worker_that_begins_it_is_set_aside(redis: Redis) -> None:
+    streams, mind = Streams(redis, 1), Recorder()
+    await streams.prepare(0)
+    await streams.heard(message("a", 0))
+    await streams.fresh([0], 10, 10)
+    for _ in range(5):  # five workers began it and were never heard of again
+        (entry,) = await streams.pending(0)
+        await streams.begin(entry)
+    await streams.heard(message("a", 1))
+    async with working(redis, mind, shards=1):
+        await until(lambda: mind.heard["a"] == ["1"])
+    (_, fields), *_ = await redis.xrange(POISON)
+    assert "begun 6 times" in fields["error"]
