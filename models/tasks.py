@@ -17,6 +17,7 @@ from models.corpora import Letter, transcript_reports, transcripts
 from models.corpora import letters as read_letters
 from models.csv_files import TableError, open_table
 from models.fit import Fitted
+from models.kind_trees import ranker_of
 from nlp.encoder import Encoder, load_encoder
 from nlp.linear import LinearModel
 from nlp.pipeline import newest
@@ -54,12 +55,15 @@ def build_category(data: Path, progress: Progress) -> tuple[Fitted, Figures]:
 
 
 def build_kind(data: Path, progress: Progress) -> tuple[Fitted, Figures]:
+    across, temperature = kind.across_authors(data, progress)
     fitted = kind.train_kind(data, progress=progress)
     fitted.config["task"] = "kind"
+    fitted.config["trees"]["temperature"] = temperature
     model = fitted.runtime()
-    figures: Figures = {"dev": kind.scores(kind.predict(transcripts(data, "dev"), model, fitted.config["thresholds"]))}
+    ranker = ranker_of(LinearModel.load(newest(SHIPPED, "category") or SHIPPED / category.NAME))
+    figures: Figures = {"other_author": across, "dev": kind.scores(kind.predict(transcripts(data, "dev"), model, ranker))}
     for source in ("sms", "weibo"):
-        figures[f"unseen_{source}"] = {"taken_for_reports": kind.taken_for_reports(kind.unseen_talk(data, source), model)}
+        figures[f"unseen_{source}"] = {"taken_for_reports": kind.taken_for_reports(kind.unseen_talk(data, source), model, ranker)}
     return fitted, figures
 
 

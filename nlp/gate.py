@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,21 +11,28 @@ import numpy as np
 import yaml
 
 from nlp.grams import Description
-from nlp.linear import LinearModel
-from nlp.schema import KINDS, STAFF_ROLES, Earlier, Kind, Utterance
+from nlp.kind_signs import kind_signs
+from nlp.linear import Floats, LinearModel, softmax
+from nlp.schema import KINDS, STAFF_ROLES, Earlier, Kind, RankedCategory, Utterance
 from nlp.text import normalise
 
 RULES_PATH = Path(__file__).with_name("gate.yaml")
 _GAPS_S = (20, 60, 180, 600, 3600, 6 * 3600, 24 * 3600)
 _LENGTHS = (3, 6, 10, 16, 25, 40, 80)
 _BURST_S = 180
+_UNMET = -6.0
+_SURE, _FOREIGN = 0.5, 0.1
+_REPORT, _SUPPLEMENT = KINDS.index("report"), KINDS.index("supplement")
 _WORDLESS = re.compile(r"[\W_]*")
 _BRACKETED = re.compile(r"\[[^\[\]]{1,8}\]")
 _MENTION = re.compile(r"@\S+")
 
 
-def kind_scores(utterance: Utterance, model: LinearModel | None, text: str | None = None) -> dict[Kind, float]:
-    """Probabilities over KINDS that sum to 1. `text`: the normalised text where the caller has it already.
+def kind_scores(
+    utterance: Utterance, model: LinearModel | None, text: str | None = None, ranked: RankedCategory | None = None
+) -> dict[Kind, float]:
+    """Probabilities over KINDS that sum to 1. `text`: the normalised text where the caller has it already; `ranked`: what the
+    category model says of the words alone.
 
     Rules decide what is plain to see (a photo without words, a list of joiners); the model the rest; without a model
     the hints of gate.yaml, and then nobody should rely on it.
@@ -35,12 +42,41 @@ def kind_scores(utterance: Utterance, model: LinearModel | None, text: str | Non
         return _mostly(sure, 0.97)
     if model is None:
         return _mostly(_hinted(utterance, text), 0.6)
-    found = model.probabilities(describe(utterance, text))
-    scores = dict.fromkeys(KINDS, 0.0)
-    for label, probability in zip(model.labels, found.tolist(), strict=True):
-        if label in scores:
-            scores[label] = probability
-    return _allowed(scores, utterance)
+    found = judged(utterance, text, model, ranked)
+    return _allowed(dict(zip(KINDS, found.tolist(), strict=True)), utterance)
+
+
+def judged(utterance: Utterance, text: str, model: LinearModel, ranked: RankedCategory | None) -> Floats:
+    """[KINDS] probabilities: the words' and, where the model brings trees, those of the trees, which know the words' answer."""
+    logits = by_kind(model.labels, model.logits(describe(utterance, text)))
+    if model.trees is None:
+        return softmax(np.asarray(logits / model.temperature, np.float32))
+    config = model.config["trees"]
+    signs = kind_signs(utterance, text, ranked)
+    grown = model.trees.logits(np.concatenate([logits, np.array(list(signs.values()), np.float32)]))
+    share = np.float32(config["share"])
+    mixed: Floats = share * _log(grown) + (1 - share) * _log(logits / np.float32(model.temperature))
+    found = softmax(mixed / np.float32(config["temperature"]))
+    if _is_another_matter(signs):
+        found[_REPORT] += found[_SUPPLEMENT]
+        found[_SUPPLEMENT] = 0.0
+    return found
+
+
+def _is_another_matter(signs: Mapping[str, float]) -> bool:
+    """Another house and surely another trouble than the sender's last report: no detail of that one. Two training authors
+    write no such pair, so the model cannot know."""
+    return signs["house:own"] == -1 and signs["category:own"] < _FOREIGN and signs["category:best"] > _SURE
+
+
+def by_kind(labels: Sequence[str], logits: Floats) -> Floats:
+    """[labels] → [KINDS]; a kind the model never met gets next to nothing."""
+    known = dict(zip(labels, logits.tolist(), strict=True))
+    return np.array([known.get(kind, _UNMET) for kind in KINDS], np.float32)
+
+
+def _log(logits: Floats) -> Floats:
+    return np.asarray(np.log(softmax(logits) + 1e-9), np.float32)
 
 
 def choose_kind(scores: Mapping[Kind, float], thresholds: Mapping[str, float]) -> Kind:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nlp.grams import Description, Field, Hashes, flag_hashes, grams
+from nlp.trees import Trees
 
 Floats = npt.NDArray[np.float32]
 FORMAT = 1
@@ -37,6 +38,8 @@ class LinearModel:
         self._scale = tensors["scale"].astype(np.float32)  # [features]: of the int8 row
         self._weights = tensors["weights"]  # int8 [features, labels]
         self._bias = tensors["bias"].astype(np.float32)  # [labels]
+        trees = {name.removeprefix("trees."): array for name, array in tensors.items() if name.startswith("trees.")}
+        self.trees = Trees(trees, int(config["trees"]["depth"])) if trees else None
         self._head = tensors.get("head")  # float32 [dimensions + 1, labels]: last row is the bias
         if self._weights.shape != (len(self._hashes), len(self.labels)) or self._bias.shape != (len(self.labels),):
             raise ModelError(f"the table is {self._weights.shape}, the labels are {len(self.labels)}; ship the model again")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from nlp.classify import rank
 from nlp.gate import choose_kind, describe, kind_scores, plain_to_see, wordless
+from nlp.kind_signs import kind_signs
 from nlp.linear import LinearModel
 from nlp.schema import KINDS, Earlier, Kind, Role, Utterance
+from nlp.taxonomy import load_taxonomy
 
 MODEL = LinearModel.load(Path(__file__).parents[2] / "models" / "shipped" / "kind_v1")
 NOW = datetime(2026, 6, 2, 9, 0, tzinfo=UTC)
@@ -100,3 +104,55 @@ def test_the_situation_is_described_not_the_person() -> None:
 @pytest.mark.parametrize("text", ["", " ", "\x00", "a" * 100_000, "\U0010ffff", "\n" * 500, "?" * 50])
 def test_no_text_breaks_it(text: str) -> None:
     assert kind_of(text) in KINDS
+
+
+RANKER = LinearModel.load(Path(__file__).parents[2] / "models" / "shipped" / "category_v1")
+
+
+def understood(text: str, **more: object) -> Kind:
+    """As in the product: with the category model's ranking of the words, and the thresholds of the model."""
+    found = rank(text, RANKER, load_taxonomy())
+    utterance = Utterance(text, "resident", "u1", at=NOW, **more)  # type: ignore[arg-type]
+    return choose_kind(kind_scores(utterance, MODEL, text, found), MODEL.config["thresholds"])
+
+
+@pytest.mark.parametrize("text", ["楼下路灯不亮了", "家里停水了", "我们楼门口垃圾堆了三天没人清"])
+def test_short_troubles_are_reports(text: str) -> None:
+    assert understood(text) == "report"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "出一个婴儿推车，九成新，自提",
+        "捡到一串钥匙，失主联系我",
+        "两居室出租，拎包入住，看房加微信",
+        "[系统消息] 该工单已标记为已办结",
+        "转发到十个群就有好运",
+        "专业疏通下水道，上门快，电话联系",
+        "辣得我着火了救命啊",
+    ],
+)
+def test_what_is_nobodys_request_is_chat(text: str) -> None:
+    assert understood(text) == "chat"
+
+
+def test_a_reminder_that_quotes_a_report_follows_up() -> None:
+    told = before("9栋下水道堵了，污水都漫出来了", "report", "u9", seconds=7200)
+    lamp = before("1栋2单元门口路灯坏了", "report", "u8", seconds=7150)
+    assert understood("这个还没人来修吗", quoted=told, previous=(told, lamp), open_matters=2) == "follow_up"
+
+
+def test_another_building_and_another_trouble_is_a_report_of_its_own() -> None:
+    told = replace(before("2栋下水道堵了", "report", seconds=20), category="facility.drainage")
+    assert understood("3栋单元门的门禁坏了，刷卡打不开", previous=(told,), open_matters=1) == "report"
+
+
+def test_signs_are_the_same_for_every_message() -> None:
+    told = before("2栋下水道堵了", "report")
+    plain = kind_signs(Utterance(""), "")
+    rich = kind_signs(
+        Utterance("3栋呢?", sender="u1", at=NOW, quoted=told, previous=(told,)), "3栋呢?", rank("3栋呢?", RANKER, load_taxonomy())
+    )
+    assert list(plain) == list(rich)
+    assert rich["house:own"] == -1

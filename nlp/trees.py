@@ -1,0 +1,41 @@
+"""The runtime of shipped boosted trees: all trees walked at once, numpy alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+
+class Trees:
+    """Sums of tree leaves, one sum a label. Nodes of all trees lie in one row of arrays; a leaf points at itself.
+
+    `feature` int16, `limit` float32 (at most: left; NaN goes where `missing_left` says), `left` and `right` int32,
+    `leaf` float32 [nodes]; `root` int32 [trees], `label` int16 [trees], `start` float32 [labels].
+    """
+
+    def __init__(self, tensors: Mapping[str, npt.NDArray[Any]], depth: int) -> None:
+        """Raises KeyError for a missing array, ValueError for one that points outside."""
+        self._feature, self._limit = tensors["feature"].astype(np.intp), tensors["limit"].astype(np.float32)
+        self._missing_left = tensors["missing_left"].astype(bool)
+        self._next = np.stack([tensors["right"], tensors["left"]]).astype(np.intp)
+        self._leaf, self._root = tensors["leaf"].astype(np.float32), tensors["root"].astype(np.intp)
+        self._label, self._start = tensors["label"].astype(np.intp), tensors["start"].astype(np.float32)
+        self._depth = depth
+        nodes = len(self._leaf)
+        if self._next.min(initial=0) < 0 or self._next.max(initial=0) >= nodes or self._root.max(initial=0) >= nodes:
+            raise ValueError("a branch leads outside the trees")
+
+    def logits(self, features: Floats) -> Floats:
+        """[features] float32 (NaN: unknown) → [labels] float32."""
+        at = self._root
+        for _ in range(self._depth):
+            value = features[self._feature[at]]
+            left = np.where(np.isnan(value), self._missing_left[at], value <= self._limit[at])
+            at = self._next[left.astype(np.intp), at]
+        total: Floats = self._start + np.bincount(self._label, self._leaf[at], len(self._start)).astype(np.float32)
+        return total
