@@ -119,7 +119,7 @@ async def _await_words(turn: Turn, action: actions.Action, what: str, hint: str)
     turn.memory.awaited = [a for a in turn.memory.awaited if a.person != turn.person]
     awaited = Awaited.model_validate({"what": what, "ticket": action.ticket, "person": turn.person, "since": turn.now, "asked": True})
     turn.memory.awaited.append(awaited)
-    await draw_worker_card(turn, ticket, key=f"press:{turn.message.key}", hint=say(hint), menu=())
+    await draw_worker_card(turn, ticket, key=f"press:{turn.message.key}", hint=say(hint), menu=worker_card.words_menu(ticket))
 
 
 async def _merge(turn: Turn, action: actions.Action) -> None:
@@ -128,6 +128,8 @@ async def _merge(turn: Turn, action: actions.Action) -> None:
 
 
 async def _show(turn: Turn, action: actions.Action) -> None:
+    """Back to the card: nothing is awaited any more."""
+    turn.memory.awaited = [a for a in turn.memory.awaited if (a.person, a.ticket) != (turn.person, action.ticket)]
     ticket = await _as_staff(turn, action.ticket)
     await draw_worker_card(turn, ticket, key=f"press:{turn.message.key}", menu=worker_card.buttons(ticket))
 

@@ -28,7 +28,8 @@ def text(ticket: TicketView, zone: ZoneInfo) -> str:
     lines = [_head(ticket), say("card/title", category=ticket.category_name or say("card/no_category"), title=ticket.title)]
     place = place_words(ticket.place)
     lines.append(say("card/place", place=place) if place else say("card/place_unknown"))
-    lines.append(say("card/said", text=ticket.description))
+    if ticket.description:
+        lines.append(say("card/said", text=ticket.description))
     if ticket.affected_people > 1:
         lines.append(say("card/count", people=ticket.affected_people, households=ticket.affected_households))
     if ticket.urgency == "emergency" and ticket.judgement.call:
@@ -96,6 +97,11 @@ def domain_menu(ticket: TicketView, domain: str, taxonomy: Taxonomy) -> Rows:
     labels = [Button(label=m.name, action=write("cat", ticket.id, m.id)) for m in matters]
     rows = [tuple(labels[i : i + 2]) for i in range(0, len(labels), 2)]
     return (*rows, (Button(label=say("button/back"), action=write("cat", ticket.id)),))
+
+
+def words_menu(ticket: TicketView) -> Rows:
+    """While the worker's words are awaited: the way back."""
+    return (_back(ticket),)
 
 
 def _back(ticket: TicketView) -> tuple[Button, ...]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Path, Query, Request
-from pydantic import AwareDatetime
 
 from intake_api.contracts import (
     Act,
     Broken,
     Forgotten,
     Handle,
+    Moment,
     Receipt,
     ReportIn,
     State,
@@ -82,7 +82,7 @@ async def list_tickets(
     category: Annotated[str, Query(max_length=100)] = "",
     q: Annotated[str, Query(max_length=100)] = "",
     held: Annotated[str, Query(max_length=40)] = "",
-    updated_after: AwareDatetime | None = None,
+    updated_after: Moment | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str, Query(max_length=200)] = "",
 ) -> TicketPage:
