@@ -15,13 +15,16 @@ from bot.assistant.progress import edit_group_card, progress_words, remember_tic
 from bot.assistant.turn import Turn, heed_flood
 from bot.wording import say
 from intake_api.contracts import SupplementIn
-from nlp.place import merge_places
+from nlp.place import conflicts, merge_places
 from nlp.schema import Earlier, Understanding, Utterance
 from nlp.settled import says_settled
 from nlp.thread import attach, grown
 
 # a progress line for one matter at most this often
 PROGRESS_AGAIN = timedelta(minutes=30)
+# what the gate must at least think of a report before words that hang on nothing are filed as one; set with the gate's own
+# cross-author answers in mind (it calls one report in five something else), not fitted
+REPORT_AFTER_ALL = 0.2
 
 
 async def hear_talk(turn: Turn) -> None:
@@ -109,6 +112,10 @@ async def _add_to_matter(turn: Turn, utterance: Utterance, u: Understanding) -> 
     if alarm and not turn.is_staff and not (matter and matter.emergency):
         await file_report(turn, utterance, u)
         return
+    if _is_report_after_all(u, matter):
+        turn.outcome.kind = "report"
+        await file_report(turn, utterance, u)
+        return
     if matter is None:
         if u.kind == "follow_up" and not turn.in_group:
             await turn.say(await my_matters(turn), key=f"progress:{turn.message.key}")
@@ -123,6 +130,16 @@ async def _add_to_matter(turn: Turn, utterance: Utterance, u: Understanding) -> 
     await supplement(turn, matter, u, kind="supplement" if u.kind == "supplement" else "follow_up")
     if u.kind == "follow_up":
         await _tell_progress(turn, matter)
+
+
+def _is_report_after_all(u: Understanding, matter: OpenMatter | None) -> bool:
+    """Words read as belonging to a matter that are a report of their own: of a sure category, and they hang on nothing, or
+    they name another place and another trouble than the matter they were taken for ("7栋楼道灯不亮了" after one's own lift)."""
+    if u.kind not in ("supplement", "follow_up") or not u.category.accepted:
+        return False
+    if matter is None:
+        return u.kind_scores.get("report", 0.0) >= REPORT_AFTER_ALL
+    return matter.category not in {m for m, _ in u.category.top[:2]} and conflicts(u.place, matter.place)
 
 
 async def supplement(turn: Turn, matter: OpenMatter, u: Understanding, *, kind: str, edit_of: str = "") -> None:
