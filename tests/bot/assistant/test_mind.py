@@ -179,7 +179,7 @@ async def test_every_picture_of_an_album_goes_with_its_caption(stage: Stage) -> 
 
 
 async def test_a_pin_answers_the_question_for_the_place(stage: Stage) -> None:
-    await stage.say("u1", "路灯不亮了，晚上太黑")
+    await stage.say("u1", "路灯坏了，一到晚上黑漆漆的")
     await stage.say("u1", media="location", after_s=2)
     (card,) = await stage.wait(10)
     assert "请问" not in card.text
