@@ -21,6 +21,7 @@ check: .venv/.ready  ## ruff, mypy strict, import direction, dependencies
 
 bench: .venv/.ready  ## every figure with its n and its data; speed of the whole path
 	$(PY) -m models.bench
+	$(PY) -m bot.bench
 
 train: .venv/.ready  ## rebuild models/shipped from the training data
 	$(PY) -m models.train
