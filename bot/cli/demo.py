@@ -71,7 +71,7 @@ def _url(host: str, port: int) -> str:
 def _prepare(folder: Path, api: Settings, environment: dict[str, str]) -> str:
     """Bring the database up to date, seed the sample grid once, and give the demo's sign-in words."""
     from bot.channels.web.sample import load_sample
-    from bot.cli.serve import bring_up_to_date
+    from bot.cli.database import bring_up_to_date
     from intake_api.sample import seed
 
     sample = load_sample()

@@ -33,27 +33,12 @@ def on_stop(stop: Callable[[], object]) -> None:
         loop.add_signal_handler(number, stop)
 
 
-def bring_up_to_date(database: str) -> None:
-    """Migrate the database. Raises UsageError when it cannot be reached, is none, or belongs to a newer version of ours."""
-    from alembic.util import CommandError
-    from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-
-    from intake_api.migrations import upgrade
-
-    try:
-        upgrade(database)
-    except CommandError as error:
-        raise UsageError(f"the database is not of this version ({error}); install the Minhu that made it, or a newer one") from error
-    except SQLAlchemyError as error:
-        why = str(error.orig if isinstance(error, DBAPIError) else error).splitlines()[0]
-        raise UsageError(f"the database cannot be used ({why}); correct MINHU_DATABASE_URL, or put a whole minhu.db there") from error
-
-
 def _api(_: argparse.Namespace) -> int:
     import socket
 
     import uvicorn
 
+    from bot.cli.database import bring_up_to_date
     from bot.supervisor import cannot_listen
     from intake_api.app import create_app
     from intake_api.logs import configure as configure_logs

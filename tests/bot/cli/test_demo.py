@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.__main__ import main
-from bot.cli.serve import bring_up_to_date
+from bot.cli.database import bring_up_to_date
 from bot.embedded import SOCKET_PATH_MAX, EmbeddedRedis
 from bot.errors import UsageError
 from bot.supervisor import claim_folder
