@@ -71,10 +71,11 @@ async def measure(database_url: str) -> list[str]:
         streams = Streams(redis, 16)
         await send(streams, messages(chats, 64, channel=CHANNEL, seed=1), 0)
         await installed.calm()
-        began = time.monotonic()
+        began, before = time.monotonic(), installed.cpu_s()
         await send(streams, [m.model_copy(update={"message_id": f"f{m.message_id}"}) for m in messages(chats, FLOOD, channel=CHANNEL)], 0)
         await installed.calm(1.0)
         flood_s = time.monotonic() - began - 1.0
+        used = {name: spent - before.get(name, 0.0) for name, spent in installed.cpu_s().items()}
         channel.seconds.clear()
         paced = messages(chats, GOAL_PER_S // 2 * PACED_S, channel=CHANNEL, seed=3)
         await send(streams, [m.model_copy(update={"message_id": f"p{m.message_id}"}) for m in paced], GOAL_PER_S / 2)
@@ -82,15 +83,19 @@ async def measure(database_url: str) -> list[str]:
         speaker.stop()
         await asyncio.gather(speaking, return_exceptions=True)
         await redis.aclose()
-        return rows(flood_s, channel.seconds, len(paced), "PostgreSQL" if database_url else "SQLite")
+        return rows(flood_s, used, channel.seconds, len(paced), "PostgreSQL" if database_url else "SQLite")
 
 
-def rows(flood_s: float, seconds: list[float], paced: int, database: str) -> list[str]:
+def rows(flood_s: float, used: dict[str, float], seconds: list[float], paced: int, database: str) -> list[str]:
+    """`used`: CPU seconds of each process during the flood; the busiest is what limits the throughput."""
     p50, p95, p99 = np.percentile(seconds, [50, 95, 99]) if seconds else (float("nan"),) * 3
     cores = os.cpu_count()
+    busiest = max(used, key=lambda name: used[name])
+    shares = ", ".join(f"{name} {spent / flood_s:.0%}" for name, spent in sorted(used.items(), key=lambda kv: -kv[1]))
     return [
         f"whole path, {database}, {cores} cores, {CHATS} groups, 1 in 10 a report (composed load; network left out)",
         f"  throughput   {FLOOD / flood_s:8.1f} messages/s   n={FLOOD}   goal {GOAL_PER_S}",
+        f"  limited by   {busiest}: share of one core during the flood: {shares}",
         f"  reply p50    {p50:8.3f} s            n={len(seconds)} replies to {paced} messages at {GOAL_PER_S / 2:.0f}/s",
         f"  reply p95    {p95:8.3f} s            goal 1.000 at half the goal's load",
         f"  reply p99    {p99:8.3f} s",

@@ -100,6 +100,15 @@ class Installation:
         self.processes[name].kill()
         self.processes[name].wait()
 
+    def cpu_s(self) -> dict[str, float]:
+        """CPU seconds each living process has used so far (Linux; empty elsewhere)."""
+        pids = {name: p.pid for name, p in self.processes.items() if p.poll() is None}
+        if self.redis.pid:
+            pids["redis"] = self.redis.pid
+        stats = {name: Path(f"/proc/{pid}/stat") for name, pid in pids.items()}
+        ticks = {name: s.read_text().rpartition(")")[2].split()[11:13] for name, s in stats.items() if s.exists()}
+        return {name: sum(map(int, spent)) / os.sysconf("SC_CLK_TCK") for name, spent in ticks.items()}
+
     def log_of(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")[-4000:]
 
