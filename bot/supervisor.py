@@ -31,10 +31,11 @@ CALM_S = 20
 
 @dataclass(slots=True)
 class Child:
-    """One process: the words after `minhu` that start it. `died` are the times of its latest deaths."""
+    """One process: the words after `minhu` that start it, and what its environment has of its own. `died`: its latest deaths."""
 
     name: str
     words: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
     died: list[float] = field(default_factory=list)
 
@@ -99,7 +100,7 @@ class Supervisor:
     async def _spawn(self, child: Child, out: IO[bytes]) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bot", *child.words, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out,
-            env={**os.environ, **self.environment}, preexec_fn=die_with_parent,
+            env={**os.environ, **self.environment, **child.environment}, preexec_fn=die_with_parent,
         )  # fmt: skip
 
     async def _keep_redis(self, redis: EmbeddedRedis) -> None:

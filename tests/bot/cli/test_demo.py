@@ -6,11 +6,14 @@ import socket
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from bot.__main__ import main
 from bot.cli.database import bring_up_to_date
+from bot.cli.demo import _children
 from bot.embedded import SOCKET_PATH_MAX, EmbeddedRedis
 from bot.errors import UsageError
+from bot.settings import BotSettings
 from bot.supervisor import claim_folder
 
 
@@ -92,3 +95,19 @@ def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
     (tmp_path / "minhu.db").write_text("no database at all")
     with pytest.raises(UsageError, match="not a database"):
         bring_up_to_date(f"sqlite+aiosqlite:///{tmp_path / 'minhu.db'}")
+
+
+def test_the_web_chat_comes_with_the_demo_or_where_there_is_no_other_channel() -> None:
+    """In it everybody is who they say they are: no installation with a real channel serves it unasked."""
+
+    def names(*, token: str, sample: bool) -> list[str]:
+        return [child.name for child in _children(BotSettings(telegram_token=SecretStr(token)), sample=sample)]
+
+    assert names(token="", sample=False) == ["api", "jobs", "assistant", "web"]
+    assert names(token="1:x", sample=False) == ["api", "jobs", "assistant", "telegram"]
+    assert names(token="1:x", sample=True) == ["api", "jobs", "assistant", "web", "telegram"]
+
+
+def test_every_role_gets_a_metrics_port_of_its_own() -> None:
+    children = _children(BotSettings(metrics_port=9100), sample=True)
+    assert [child.environment.get("MINHU_METRICS_PORT") for child in children] == [None, None, "9100", "9101"]
