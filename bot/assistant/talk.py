@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from bot.assistant.answers import answer
@@ -25,6 +26,8 @@ PROGRESS_AGAIN = timedelta(minutes=30)
 # what the gate must at least think of a report before words that hang on nothing are filed as one; set with the gate's own
 # cross-author answers in mind (it calls one report in five something else), not fitted
 REPORT_AFTER_ALL = 0.2
+# what it must think of a supplement before an unsure report of somebody who just told of a matter is taken for more of that
+SUPPLEMENT_AFTER_ALL = 0.3
 
 
 async def hear_talk(turn: Turn) -> None:
@@ -37,6 +40,8 @@ async def hear_talk(turn: Turn) -> None:
     note_media(turn)
     utterance = utterance_of(turn)
     u = turn.ports.understander.understand(utterance, turn.gazetteer)
+    if _is_supplement_after_all(turn, utterance, u):
+        u = replace(u, kind="supplement")
     outcome = turn.outcome
     outcome.kind, outcome.understanding = u.kind, u
     outcome.category, outcome.confidence = u.category.best, u.category.confidence
@@ -132,6 +137,14 @@ async def _add_to_matter(turn: Turn, utterance: Utterance, u: Understanding) -> 
         await _tell_progress(turn, matter)
 
 
+def _is_supplement_after_all(turn: Turn, utterance: Utterance, u: Understanding) -> bool:
+    """Hardly a report, of no sure category, and its sender told of a matter a moment ago: more words about that one."""
+    if u.kind != "report" or u.emergency or u.category.accepted or u.kind_scores.get("supplement", 0.0) < SUPPLEMENT_AFTER_ALL:
+        return False
+    found = attach("supplement", utterance, sketches_of(turn), category=u.category, place=u.place)
+    return any(turn.person in turn.memory.matters[i].senders for i in found.matters if i in turn.memory.matters)
+
+
 def _is_report_after_all(u: Understanding, matter: OpenMatter | None) -> bool:
     """Words read as belonging to a matter that are a report of their own: of a sure category, and they hang on nothing, or
     they name another place and another trouble than the matter they were taken for ("7栋楼道灯不亮了" after one's own lift)."""
@@ -194,9 +207,9 @@ def _remember(turn: Turn, u: Understanding) -> None:
             role=turn.role,
             at=message.at,
             text=u.masked.text[:500],
-            kind=u.kind,
+            kind=turn.outcome.kind,
             matters=tuple(turn.outcome.matters),
             media=message.media[0].kind if message.media else None,
-            category=u.category.best if u.kind in ("report", "question") else None,
+            category=u.category.best if turn.outcome.kind in ("report", "question") else None,
         )
     )
