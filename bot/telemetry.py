@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram, start_http_server
+from prometheus_client import Counter, Gauge, start_http_server
 
 HANDLED = Counter("minhu_entries_handled", "Stream entries finished by the assistant", ["kind"])
 RETRIED = Counter("minhu_entries_retried", "Attempts at a stream entry that failed and were repeated")
 POISONED = Counter("minhu_entries_poisoned", "Stream entries set aside with their error")
 HELD = Gauge("minhu_shards_held", "Shards this assistant reads")
-UNDERSTOOD = Histogram(
-    "minhu_understanding_seconds", "Time to understand one message", buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
-)
 
 
 def serve_metrics(port: int) -> None:

@@ -1,4 +1,4 @@
-"""initial"""
+"""All tables of the first release in one step: written by autogenerate, one long list, not code to be split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mouth: once, in order, at the platform's pace, whatever breaks. On a real Redis."""
+"""The mouth: once, in order, at the platform's pace, whatever breaks. On a real Redis. Long: one promise a test, one set of helpers."""
 
 from __future__ import annotations
 
