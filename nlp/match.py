@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from nlp.evidence import Signal, Vectors, weigh
+from nlp.evidence import Signal, Vectors, likeness, weigh
 from nlp.match_rules import MatchRules, load_rules
 from nlp.place import conflicts
 from nlp.schema import Earlier, Match, MatterSketch, Place, RankedCategory
@@ -33,8 +33,9 @@ def match(
     """Every sketch with the probability that this report belongs to it, best first; the rest of 1 is "a new matter".
 
     A matter whose place conflicts, or that has been silent for longer than its window, has probability 0 and verdict "none".
-    At most one match says "join"; a settled matter says "recurs" instead. `previous` (with its matters), `quoted` (matters
-    of the quoted message) and `home` sharpen the judgement where they are known.
+    At most one match says "join"; a settled matter says "recurs" instead, and one that a person took such words apart from
+    says no more than "suggest". `previous` (with its matters), `quoted` (matters of the quoted message) and `home` sharpen the
+    judgement where they are known.
     """
     rules = rules or load_rules()
     category = _current(category, taxonomy)
@@ -73,7 +74,14 @@ def _judge(sketch: MatterSketch, row: Evidence, p: float, signal: Signal, rules:
     why = reasons(sketch, row, signal, rules)
     if sketch.settled:
         return Match(sketch.id, p, why, "recurs" if p >= limits.recurs else "none")
-    return Match(sketch.id, p, why, "join" if p >= limits.join else "suggest")
+    joins = p >= limits.join and not _was_parted(signal.text, sketch)
+    return Match(sketch.id, p, why, "join" if joins else "suggest")
+
+
+def _was_parted(text: str, sketch: MatterSketch) -> bool:
+    """Whether words are liker to what a person took apart from this matter than to the matter itself."""
+    apart = max((likeness(text, other) for other in sketch.unlike), default=0.0)
+    return apart > 0 and apart >= max((likeness(text, own) for own in sketch.texts), default=0.0)
 
 
 def reasons(sketch: MatterSketch, row: Evidence, signal: Signal, rules: MatchRules) -> tuple[str, ...]:

@@ -180,7 +180,10 @@ class Understanding:
 
 @dataclass(frozen=True, slots=True)
 class MatterSketch:
-    """What matching needs to know of an open or recent matter. `texts`: masked words of its messages, oldest first."""
+    """What matching needs to know of an open or recent matter. `texts`: masked words of its messages, oldest first.
+
+    `unlike`: words of matters that a person took apart from this one again.
+    """
 
     id: str
     category: str | None
@@ -191,6 +194,7 @@ class MatterSketch:
     senders: frozenset[str] = frozenset()
     settled: bool = False
     grid: str = ""
+    unlike: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +209,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of a document that can be cited. `clause` is the path of headings (第三章 › 第十二条)."""
+    """A piece of a document that can be cited. `clause` is the path of headings (第三章 › 第十二条). `staff_only`: not for residents."""
 
     id: str
     doc: str
@@ -220,6 +224,7 @@ class Passage:
     valid_until: str = ""
     superseded_by: str = ""
     area: str = ""
+    staff_only: bool = False
     curated_answer: str = ""
 
 

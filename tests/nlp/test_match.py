@@ -7,6 +7,7 @@ from nlp.match import match
 from nlp.match_rules import EVIDENCE, load_rules
 from nlp.schema import Earlier, Match, MatterSketch, Place, RankedCategory
 from nlp.taxonomy import load_taxonomy
+from nlp.thread import grown
 
 NOW = datetime(2026, 6, 2, 8, 0, tzinfo=UTC)
 LIFT = RankedCategory((("housing.elevator", 0.9), ("safety.trapped", 0.05)), True)
@@ -110,3 +111,40 @@ def test_the_order_of_the_matters_does_not_matter(known: list[MatterSketch], tex
     said = match(text, LIFT, Place(), NOW, "u2", known, taxonomy=load_taxonomy())
     again = match(text, LIFT, Place(), NOW, "u2", mixed, taxonomy=load_taxonomy())
     assert [(m.matter, round(m.probability, 9), m.verdict) for m in said] == [(m.matter, round(m.probability, 9), m.verdict) for m in again]
+
+
+def test_words_that_a_person_took_apart_are_never_joined_again_unasked() -> None:
+    parted = "3栋的电梯里有人抽烟，味道散不掉"
+    assert told([sketch()], parted, Place(building="3"))[0].verdict == "join"
+    again = told([sketch(unlike=(parted,))], parted, Place(building="3"))[0]
+    assert again.verdict == "suggest", "a person may still say that it is the same"
+    assert told([sketch(unlike=(parted,))], "3栋的电梯还停在一楼不动", Place(building="3"))[0].verdict == "join"
+
+
+REPORTS = ("{b}栋电梯停在一楼不动了", "{b}栋的电梯还是不动，停在一楼", "{b}栋电梯停一楼不动，有人修吗")
+
+
+def clusters(arrivals: list[tuple[float, str, str]]) -> set[frozenset[str]]:
+    """Reports (minute, building, text) one after the other, each joined or opening a matter, as the assistant files them."""
+    known: list[MatterSketch] = []
+    members: dict[str, set[str]] = {}
+    for n, (minute, building, text) in enumerate(arrivals):
+        at, place = NOW + timedelta(minutes=minute), Place(building=building)
+        found = match(text, LIFT, place, at, f"u{text}", known, taxonomy=load_taxonomy())
+        joined = next((m.matter for m in found if m.verdict == "join"), None)
+        if joined is None:
+            joined = f"M{n}"
+            known.append(MatterSketch(joined, "housing.elevator", place, (), at, at))
+        members.setdefault(joined, set()).add(text)
+        known = [grown(s, "report", text, place, at, f"u{text}") if s.id == joined else s for s in known]
+    return {frozenset(texts) for texts in members.values()}
+
+
+@given(st.lists(st.floats(0, 90), min_size=2, max_size=5))
+@settings(deadline=None, max_examples=60)
+def test_when_independent_matters_arrive_does_not_change_what_belongs_together(starts: list[float]) -> None:
+    arrivals = [
+        (start + 5 * n, str(b), text.format(b=b)) for b, start in enumerate(starts, 1) for n, text in enumerate(REPORTS)
+    ]  # fmt: skip
+    wanted = {frozenset(text.format(b=b) for text in REPORTS) for b in range(1, len(starts) + 1)}
+    assert clusters(sorted(arrivals)) == wanted
