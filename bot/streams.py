@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from bot.channels.contract import ChatMessage, Fetch, Speech
-from intake_api.contracts import Event, shard_of
+from intake_api.contracts import NEWS, News, shard_of
 from nlp.privacy import mask
 
 GROUP = "assistant"
@@ -34,7 +34,7 @@ class Entry:
 
     stream: str
     id: str
-    body: ChatMessage | Event | None
+    body: ChatMessage | News | None
     raw: str
     error: str = ""
     deliveries: int = 1
@@ -142,8 +142,8 @@ def parse(stream: str, entry_id: str, fields: dict[str, str], deliveries: int) -
     """A stream entry → Entry; what cannot be parsed keeps its error instead of raising."""
     raw = fields.get("body") or fields.get("event") or ""
     try:
-        body: ChatMessage | Event
-        body = Event.model_validate_json(raw) if stream.startswith("events:") else ChatMessage.model_validate_json(raw)
+        body: ChatMessage | News
+        body = NEWS.validate_json(raw) if stream.startswith("events:") else ChatMessage.model_validate_json(raw)
     except ValueError as error:
         return Entry(stream, entry_id, None, raw, f"unreadable entry: {error}", deliveries)
     return Entry(stream, entry_id, body, raw, "", deliveries)

@@ -42,7 +42,6 @@ from intake_api.contracts import (
     VoteIn,
     VotesView,
 )
-from nlp.schema import Passage
 
 OPEN_STATES: tuple[State, ...] = (
     "candidate", "accepted", "self_handled", "dispatched", "signed", "in_progress", "need_info", "extension_requested",
@@ -194,10 +193,10 @@ class IntakeClient:
         return (await self._call(Forgotten, "POST", f"/v1/people/{_part(handle)}/forget")).reports
 
     # ---- policy base
-    async def passages(self, known_version: int) -> tuple[int, list[Passage]] | None:
-        """(version, every passage) of the base; None while it is still at `known_version` (-1: none is known)."""
-        view = await self._call(PassagesView, "GET", "/v1/knowledge/passages", query={"version": known_version})
-        return None if view.passages is None else (view.version, [Passage(**dict(one)) for one in view.passages])
+    async def changed_passages(self, version: int, cursor: str = "") -> PassagesView:
+        """One page of what changed since `version` (-1: everything); see PassagesView."""
+        query = {"version": version} | ({"cursor": cursor} if cursor else {})
+        return await self._call(PassagesView, "GET", "/v1/knowledge/passages", query=query)
 
     async def add_documents(self, documents: DocumentsIn) -> KnowledgeView:
         return await self._call(KnowledgeView, "POST", "/v1/knowledge/documents", body=documents)

@@ -1,4 +1,4 @@
-"""The jobs role: relay, timers, webhooks, retention; each restarted when it fails, all stopped together."""
+"""The jobs role: relay, timers, webhooks, topics, retention; each restarted when it fails, all stopped together."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import os
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from redis.asyncio import Redis
 
 from intake_api.db import Database
 from intake_api.dispatch.worker import ring_timers
+from intake_api.knowledge.asking import forget_old
 from intake_api.outbox.service import poke
 from intake_api.outbox.worker import prune, relay
 from intake_api.settings import Settings
 from intake_api.tickets.retention import forget_expired
+from intake_api.topics.worker import TopicsJob
+from intake_api.topics.worker import forget_old as forget_old_topics
 from intake_api.vault import Vault
 from intake_api.webhooks.worker import deliver_due, new_http, take_from_outbox
 from intake_api.webhooks.worker import prune as prune_deliveries
@@ -25,6 +28,7 @@ from intake_api.webhooks.worker import prune as prune_deliveries
 TIMERS_EVERY_S = 5.0
 WEBHOOKS_EVERY_S = 1.0
 RETENTION_EVERY_S = 3600.0
+TOPICS_EVERY_S = 3.0
 RESTART_AFTER_S = 1.0
 log = structlog.get_logger()
 
@@ -44,8 +48,12 @@ async def run_jobs(settings: Settings, stop: asyncio.Event, clock: Callable[[], 
 
     async def retention() -> None:
         await forget_expired(db, clock())
+        await forget_old(db, clock() - timedelta(days=settings.retention_days))
         await prune(db, clock())
         await prune_deliveries(db, clock())
+        await forget_old_topics(db, clock())
+
+    topics = TopicsJob(db, settings, vault, owner, clock)
 
     try:
         async with new_http() as http, asyncio.TaskGroup() as tasks:
@@ -59,9 +67,11 @@ async def run_jobs(settings: Settings, stop: asyncio.Event, clock: Callable[[], 
                 ("timers", timers, TIMERS_EVERY_S),
                 ("webhooks", webhooks, WEBHOOKS_EVERY_S),
                 ("retention", retention, RETENTION_EVERY_S),
+                ("topics", lambda: topics.turn(stop), TOPICS_EVERY_S),
             ):
                 tasks.create_task(_kept_up(name, work, stop, pause_s))
             log.info("jobs.started", owner=owner)
+        await topics.give_up()
     finally:
         await redis.aclose()
         await db.close()

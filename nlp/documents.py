@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from datetime import date, timedelta
-from typing import Any
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import yaml
 
 from nlp.schema import Passage
 from nlp.split import MAX_CHARS, split
@@ -24,8 +28,15 @@ _TITLE_WORD = re.compile(
 _FRONT = re.compile(r"\A---\s*\n(.*?)\n---\s*\n", re.S)
 
 
+_AUDIENCE = Path(__file__).parent / "lexicon" / "audience.yaml"
+
+
 class DocumentError(ValueError):
-    """A document that cannot be taken into the base; the message is the reason in a few words."""
+    """A document that cannot be taken into the base; the message is the reason in a few words, `code` the kind of reason."""
+
+    def __init__(self, message: str, code: str = "unreadable") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +74,17 @@ def document(row: Mapping[str, Any]) -> Document:
     known = {f.name for f in fields(Document)} - {"supersedes", "pairs", "text"}
     values: dict[str, str] = {k: str(v).strip() for k, v in row.items() if k in known and v is not None}
     if not values.get("id"):
-        raise DocumentError("no id")
+        raise DocumentError("no id", "no_id")
     text = row.get("text") or ""
     if not isinstance(text, str):
-        raise DocumentError("text is not a string")
+        raise DocumentError("text is not a string", "no_text")
     if len(text) > MAX_DOCUMENT_CHARS:
-        raise DocumentError(f"longer than {MAX_DOCUMENT_CHARS} characters")
+        raise DocumentError(f"longer than {MAX_DOCUMENT_CHARS} characters", "too_long")
     pairs = [(str(q).strip(), str(a).strip()) for q, a in row.get("pairs") or ()]
     if row.get("question") and row.get("answer"):
         pairs.append((str(row["question"]).strip(), str(row["answer"]).strip()))
     if not text.strip() and not pairs:
-        raise DocumentError("no text")
+        raise DocumentError("no text", "no_text")
     supersedes = row.get("supersedes") or ()
     names = (supersedes,) if isinstance(supersedes, str) else tuple(str(s) for s in supersedes)
     for key in ("date", "valid_from", "valid_until"):
@@ -95,39 +106,72 @@ def document_of_text(name: str, text: str) -> Document:
     return document({**row, "text": text[front.end() :] if front else text})
 
 
-def passages_of(source: Document, limit: int = MAX_CHARS) -> list[Passage]:
-    """The passages of a document in its order; ids are `doc#n` and stay the same while the document does."""
-    about = {k: getattr(source, k) for k in ("title", "number", "issuer", "date", "link", "valid_from", "valid_until", "area")}
+class Named(Protocol):
+    """What heirs are found by; a Document is one."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def number(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def supersedes(self) -> Sequence[str]: ...
+    @property
+    def valid_from(self) -> str: ...
+    @property
+    def date(self) -> str: ...
+
+
+_Named = TypeVar("_Named", bound=Named)
+
+
+def passages_of(source: Document, limit: int = MAX_CHARS, *, heir: str = "", heir_from: str = "") -> list[Passage]:
+    """The passages of a document in its order; ids are `doc#n` and stay the same while the document does.
+
+    Those of a superseded document name their `heir` and end the day before it begins.
+    """
+    about: dict[str, Any] = {k: getattr(source, k) for k in ("title", "number", "issuer", "date", "link", "valid_from", "area")}
+    last = min(filter(None, (source.valid_until, _day_before(heir_from) if heir else "")), default="")
+    about |= {"valid_until": last, "superseded_by": heir, "staff_only": is_for_staff(source.audience)}
     found = [Passage(f"{source.id}#{i}", source.id, p.text, clause=p.clause, **about) for i, p in enumerate(split(source.text, limit))]
     found += [Passage(f"{source.id}#q{i}", source.id, q, curated_answer=a, **about) for i, (q, a) in enumerate(source.pairs)]
     return found
 
 
 def passages_of_all(documents: Iterable[Document]) -> list[Passage]:
-    """The passages of a whole base; those of a superseded document name their heir and end the day before it begins."""
+    """The passages of a whole base, with who supersedes whom."""
     every = list(documents)
     heirs = heirs_of(every)
     found: list[Passage] = []
     for source in every:
         heir = heirs.get(source.id)
-        last = min(filter(None, (source.valid_until, _day_before(heir.valid_from or heir.date) if heir else "")), default="")
-        for passage in passages_of(source):
-            found.append(replace(passage, superseded_by=heir.id, valid_until=last) if heir else passage)
+        found += passages_of(source, heir=heir.id, heir_from=heir.valid_from or heir.date) if heir else passages_of(source)
     return found
 
 
-def heirs_of(documents: Iterable[Document]) -> dict[str, Document]:
+def heirs_of(documents: Iterable[_Named]) -> dict[str, _Named]:
     """Document id → the document that supersedes it (named by id, number or title), the latest where several do."""
     every = list(documents)
     named: dict[str, list[str]] = {}
     for source in every:
         for name in {source.id, source.number, source.title} - {""}:
             named.setdefault(_plain(name), []).append(source.id)
-    heirs: dict[str, Document] = {}
+    heirs: dict[str, _Named] = {}
     for heir in sorted(every, key=lambda d: d.valid_from or d.date):
         for name in heir.supersedes:
             heirs |= {old: heir for old in named.get(_plain(name), ()) if old != heir.id}
     return heirs
+
+
+def is_for_staff(audience: str) -> bool:
+    """Whether a document's audience keeps it from residents."""
+    return bool(_staff_words() & set(re.split(r"[\s、，,;；/]+", audience.strip().lower())))
+
+
+@lru_cache(maxsize=1)
+def _staff_words() -> frozenset[str]:
+    return frozenset(yaml.safe_load(_AUDIENCE.read_text(encoding="utf8"))["staff_only"])
 
 
 def _plain(name: str) -> str:
@@ -148,7 +192,7 @@ def iso_day(text: str) -> str:
 
 
 def _no_date(text: str) -> str:
-    raise DocumentError(f"{text!r} is no date like 2020-02-03")
+    raise DocumentError(f"{text!r} is no date like 2020-02-03", "bad_date")
 
 
 def _read_off(text: str) -> dict[str, str]:

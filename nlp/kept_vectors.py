@@ -50,10 +50,17 @@ class KeptVectors:
             done(min(start + CHUNK, len(new)), len(new))
         return np.array([self._known[k] for k in keys], np.float32).reshape(len(keys), self._encoder.dimensions)
 
+    def missing(self, texts: Sequence[str]) -> list[str]:
+        """Those that were never encoded, each once, in order."""
+        return list(dict.fromkeys(t for t in texts if self._key(t) not in self._known))
+
+    def __len__(self) -> int:
+        return len(self._known)
+
     def keep_only(self, texts: Sequence[str]) -> None:
         """Forget the vectors of everything else."""
-        wanted = dict.fromkeys(self._key(t) for t in texts)
-        if len(wanted) == len(self._known):
+        wanted = {key: None for t in texts if (key := self._key(t)) in self._known}
+        if len(wanted) == len(self._known) or not self._writable:
             return
         rows = np.zeros(len(wanted), self._record)
         for at, key in enumerate(wanted):
@@ -61,6 +68,7 @@ class KeptVectors:
         fresh = self._path.with_suffix(".fresh")
         rows.tofile(fresh)
         os.replace(fresh, self._path)
+        self._known = {key: self._known[key] for key in wanted}
 
     def _key(self, text: str) -> bytes:
         return blake2b(f"{self._encoder.name}\x00{text}".encode(), digest_size=_KEY_BYTES).digest()

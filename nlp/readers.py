@@ -12,6 +12,8 @@ from typing import Any
 from nlp.documents import Document, DocumentError, document, document_of_text
 
 MAX_BYTES = 64 * 1024 * 1024
+# docx and xlsx are archives: a small one may hold a mountain
+MAX_UNPACKED = 512 * 1024 * 1024
 _QUESTION_HEADS = frozenset({"question", "问题", "问", "咨询问题", "标准问题", "常见问题"})
 _ANSWER_HEADS = frozenset({"answer", "答案", "答", "回复", "解答", "答复", "标准答案"})
 
@@ -20,11 +22,11 @@ def read_file(name: str, data: bytes) -> tuple[list[Document], list[str]]:
     """A file's documents, and one line for each part that could not be read. Raises DocumentError when nothing can."""
     reader = _READERS.get(PurePath(name).suffix.lower())
     if reader is None:
-        raise DocumentError(f"{PurePath(name).suffix or 'a file without ending'} is not read; give {' '.join(sorted(_READERS))}")
+        raise DocumentError(f"{PurePath(name).suffix or 'a file without ending'} is not read; give {' '.join(sorted(_READERS))}", "ending")
     if len(data) > MAX_BYTES:
-        raise DocumentError(f"larger than {MAX_BYTES // 2**20} MiB")
+        raise DocumentError(f"larger than {MAX_BYTES // 2**20} MiB", "too_large")
     if not data:
-        raise DocumentError("empty")
+        raise DocumentError("empty", "empty")
     return reader(name, data)
 
 
@@ -46,7 +48,7 @@ def decode(data: bytes) -> str:
         if "\x00" in text:
             break
         return text
-    raise DocumentError("neither UTF-8 nor GB18030 text")
+    raise DocumentError("neither UTF-8 nor GB18030 text", "encoding")
 
 
 def _text(name: str, data: bytes) -> tuple[list[Document], list[str]]:
@@ -93,10 +95,10 @@ def _pdf(name: str, data: bytes) -> tuple[list[Document], list[str]]:
 
     reader = pypdf.PdfReader(io.BytesIO(data))
     if reader.is_encrypted and not reader.decrypt(""):
-        raise DocumentError("locked by a password")
+        raise DocumentError("locked by a password", "locked")
     text = "\n".join(page.extract_text() for page in reader.pages)
     if not text.strip():
-        raise DocumentError("holds pictures of pages and no text; run it through text recognition first")
+        raise DocumentError("holds pictures of pages and no text; run it through text recognition first", "pictures")
     return [document({"id": name, "text": text})], []
 
 
@@ -152,13 +154,15 @@ def _guarded(
 
     def read(name: str, data: bytes) -> tuple[list[Document], list[str]]:
         try:
+            if data.startswith(b"PK") and sum(part.file_size for part in zipfile.ZipFile(io.BytesIO(data)).infolist()) > MAX_UNPACKED:
+                raise DocumentError(f"more than {MAX_UNPACKED // 2**20} MiB when unpacked", "too_large")
             return reader(name, data)
         except DocumentError:
             raise
         except zipfile.BadZipFile as error:
-            raise DocumentError("damaged, or not what its ending says") from error
+            raise DocumentError("damaged, or not what its ending says", "damaged") from error
         except Exception as error:
-            raise DocumentError(f"damaged ({type(error).__name__})") from error
+            raise DocumentError(f"damaged ({type(error).__name__})", "damaged") from error
 
     return read
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
 import yaml
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from nlp import spans, trust
 from nlp.bm25 import Bm25
 from nlp.encoder import Encoder
+from nlp.readings import plain
 from nlp.meaning import Floats, Meaning, encode_passages
 from nlp.schema import Answer, Citation, Hit, Passage
 from nlp.split import clause_at
@@ -45,6 +47,32 @@ class Tuning(BaseModel):
 @lru_cache(maxsize=1)
 def tuning() -> Tuning:
     return Tuning.model_validate(yaml.safe_load(_SETTINGS.read_text(encoding="utf8")))
+
+
+LeftOut = Literal["", "superseded", "not_yet", "over", "elsewhere", "staff_only"]
+
+
+class TermsOfUse(NamedTuple):
+    """What decides whether a passage may be cited; most passages of a base share theirs with many."""
+
+    valid_from: str
+    valid_until: str
+    superseded_by: str
+    area: str
+    staff_only: bool
+
+    def left_out(self, *, today: str, area: str, for_staff: bool) -> LeftOut:
+        """Why it may not be cited, "" where it may: superseded (on a known day: already), out of its days, of another area than
+        the asker's own or one around it, for staff only."""
+        if self.superseded_by and not (today and self.valid_until and today <= self.valid_until):
+            return "superseded"
+        if today and self.valid_from and today < self.valid_from:
+            return "not_yet"
+        if today and self.valid_until and today > self.valid_until:
+            return "over"
+        if not within(area, self.area):
+            return "elsewhere"
+        return "staff_only" if self.staff_only and not for_staff else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +107,7 @@ class Base:
     by_passage: Bm25
     by_document: Bm25
     meaning: Meaning | None
-    terms_of_use: tuple[tuple[str, str, str, str], ...]
+    terms_of_use: tuple[TermsOfUse, ...]
     use_of: NDArray[np.int32]
     tuned: Tuning = field(default_factory=tuning)
 
@@ -101,24 +129,31 @@ class Base:
         tuned = tuning()
         by_passage = Bm25.build((terms(words_of(p)) for p in kept), tuned.k1, tuned.b)
         by_document = by_passage.gathered(doc_of, len(rows), tuned.k1, tuned.b)
-        meaning = None
-        if encoder is not None and kept:
-            texts = [text_to_encode(p) for p in kept]
-            meaning = Meaning.build(encoder, texts, encode_passages(encoder, texts, done) if vectors is None else vectors[order])
-        uses: dict[tuple[str, str, str, str], int] = {}
-        use_of = np.array([uses.setdefault(_use(p), len(uses)) for p in kept], np.int32)
-        return cls(kept, tuple(rows), doc_of, by_passage, by_document, meaning, tuple(uses), use_of, tuned)
+        uses: dict[TermsOfUse, int] = {}
+        use_of = np.array([uses.setdefault(terms_of_use(p), len(uses)) for p in kept], np.int32)
+        words = cls(kept, tuple(rows), doc_of, by_passage, by_document, None, tuple(uses), use_of, tuned)
+        if encoder is None or not kept:
+            return words
+        return words.with_meaning(encoder, encode_passages(encoder, words.texts(), done) if vectors is None else vectors[order])
 
-    def search(self, question: str, top: int = 10, *, today: str = "", area: str = "") -> list[Hit]:
+    def texts(self) -> list[str]:
+        """What is encoded of each passage, in order."""
+        return [text_to_encode(p) for p in self.passages]
+
+    def with_meaning(self, encoder: Encoder, vectors: Floats) -> Base:
+        """The same base with passages found by meaning, too. `vectors` float32 [passages, d] are those of `texts`, in order."""
+        return replace(self, meaning=Meaning.build(encoder, self.texts(), vectors)) if self.passages else self
+
+    def search(self, question: str, top: int = 10, *, today: str = "", area: str = "", for_staff: bool = True) -> list[Hit]:
         """The best passage of each of the `top` best documents, best first. Scores compare within one question only."""
-        return self.hits(self.look(question, today=today, area=area), top)
+        return self.hits(self.look(question, today=today, area=area, for_staff=for_staff), top)
 
-    def answer(self, question: str, *, today: str = "", area: str = "") -> Answer | None:
+    def answer(self, question: str, *, today: str = "", area: str = "", for_staff: bool = True) -> Answer | None:
         """The words that answer, quoted from their passage; None when nothing in the base is good enough.
 
         `confidence` is the calibrated probability that the base holds the answer; a curated answer is given word for word.
         """
-        return self.answer_from(self.look(question, today=today, area=area))
+        return self.answer_from(self.look(question, today=today, area=area, for_staff=for_staff))
 
     def hits(self, look: Look, top: int) -> list[Hit]:
         """As `search`, from what was found already."""
@@ -129,15 +164,19 @@ class Base:
                 break
         return list(found.values())
 
-    def look(self, question: str, *, today: str = "", area: str = "") -> Look:
-        """Passages that may be shown on a day (YYYY-MM-DD; "" = any) to somebody of an area (市/区/街道/社区; "" = any), best first."""
+    def look(self, question: str, *, today: str = "", area: str = "", for_staff: bool = True) -> Look:
+        """Passages that may be shown on a day (YYYY-MM-DD; "" = any) to somebody of an area (市/区/街道/社区; "" = any), best first.
+
+        `for_staff` False leaves out what is for staff only.
+        """
         if not self.passages or not question.strip():
             return Look(question, np.zeros(len(self.passages), np.float32), [])
+        question = plain(question)
         words = self.word_scores(question)
         share = words / max(float(words.max()), 1e-6)
         cosines = self.meaning.cosines(question, self.tuned.nearest) if self.meaning else None
         total = share if cosines is None else share + self.tuned.meaning_weight * cosines
-        total = np.where(self._citable(today, area), total, -np.inf)
+        total = np.where(self._citable(today, area, for_staff), total, -np.inf)
         count = min(self.tuned.candidates, len(total))
         best = np.argpartition(-total, count - 1)[:count]
         best = best[np.argsort(-total[best], kind="stable")]
@@ -168,7 +207,8 @@ class Base:
     def signs(self, look: Look) -> dict[str, float]:
         """What speaks for the best passage found (see nlp.trust); `meaning` is its cosine, 0 without an encoder."""
         best = look.found[0]
-        seen = trust.signs(look.question, words_of(self.passages[best.row]), self.by_passage, look.words)
+        passage = self.passages[best.row]
+        seen = trust.signs(look.question, f"{passage.title}\n{passage.clause}", words_of(passage), self.by_passage, look.words)
         return seen | {trust.MEANING: best.meaning or 0.0}
 
     def word_scores(self, question: str) -> NDArray[np.float32]:
@@ -196,8 +236,9 @@ class Base:
         quote = passage.text[start:end].strip()
         return Answer(quote, cite(passage, quote, clause_at(passage.text, passage.clause, start)), sure)
 
-    def _citable(self, today: str, area: str) -> NDArray[np.bool_]:
-        return np.array([may_cite(*use, today=today, area=area) for use in self.terms_of_use], bool)[self.use_of]
+    def _citable(self, today: str, area: str, for_staff: bool) -> NDArray[np.bool_]:
+        fine = [not use.left_out(today=today, area=area, for_staff=for_staff) for use in self.terms_of_use]
+        return np.array(fine, bool)[self.use_of]
 
 
 def words_of(passage: Passage) -> str:
@@ -209,17 +250,14 @@ def text_to_encode(passage: Passage) -> str:
     return f"{passage.title} {passage.text}"
 
 
-def _use(passage: Passage) -> tuple[str, str, str, str]:
-    return passage.valid_from, passage.valid_until, passage.superseded_by, passage.area
+def terms_of_use(passage: Passage) -> TermsOfUse:
+    p = passage
+    return TermsOfUse(p.valid_from, p.valid_until, p.superseded_by, p.area, p.staff_only)
 
 
-def may_cite(valid_from: str, valid_until: str, superseded_by: str, scope: str, *, today: str, area: str) -> bool:
-    """Within validity, not superseded (on a known day: not yet), and of the asker's own area or one around it."""
-    if superseded_by and not (today and valid_until and today <= valid_until):
-        return False
-    if today and ((valid_from and today < valid_from) or (valid_until and today > valid_until)):
-        return False
-    return not scope or not area or f"{area.strip('/')}/".startswith(f"{scope.strip('/')}/")
+def within(area: str, scope: str) -> bool:
+    """Whether the scope (区, 区/街道, 市/区 …) is the area or lies around it; "" is anywhere. It may leave out the city."""
+    return not scope or not area or f"/{scope.strip('/')}/" in f"/{area.strip('/')}/"
 
 
 def cite(passage: Passage, quote: str, clause: str) -> Citation:

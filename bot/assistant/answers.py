@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from datetime import timedelta
 
+from bot.assistant import questions
 from bot.assistant.evidence import fetch_media
 from bot.assistant.filing import Telling, report_of, show_card
 from bot.assistant.progress import remember_ticket
 from bot.assistant.turn import Turn
 from bot.wording import say
-from nlp.schema import Understanding
+from nlp.schema import Answer, Understanding
+from nlp.terms import fold
 
 # FQ10: the same answer is not given twice in this time; later askers are pointed to it
 ANSWER_AGAIN = timedelta(minutes=30)
@@ -22,34 +24,59 @@ async def answer(turn: Turn, u: Understanding) -> None:
     """FQ1–FQ3, FQ8, FQ10: the passage with its source, once; otherwise a person answers, never an improvisation."""
     grid = turn.chat.grid
     area = "/".join(part for part in (grid.district, grid.street, grid.community) if part) if grid else ""
-    found = await turn.ports.policy.answer(u.masked.text, today=turn.now.astimezone(turn.ports.zone).date(), area=area)
+    for_staff = turn.is_staff and not turn.in_group
+    today = turn.now.astimezone(turn.ports.zone).date()
+    found = await turn.ports.policy.answer(u.masked.text, today=today, area=area, for_staff=for_staff)
     if found is None:
         if u.kind_confidence >= ENQUIRY_MIN:
             await _file_enquiry(turn, u)
         return
-    mark = hashlib.sha256(f"{found.citation.doc}|{found.citation.quote}".encode()).hexdigest()[:16]
-    given = turn.memory.answered.get(mark)
+    await _give(turn, u, found)
+
+
+def words_of_answer(found: Answer) -> tuple[str, str]:
+    """(the answer's words, the line that says where they stand)."""
     c = found.citation
-    source = say(
-        "policy/source",
-        title=c.title,
-        number=c.number,
-        clause=f"，{c.clause}" if c.clause else "",
-        date=f"，{c.date}" if c.date else "",
-    )
-    lines = [say("policy/answer", text=found.text, source=source), c.link]
-    words = say("policy/again") if given and turn.now - given < ANSWER_AGAIN else "\n".join(line for line in lines if line)
-    if await turn.say(words, key=f"answer:{turn.message.key}"):
-        turn.memory.answered.setdefault(mark, turn.now)
+    clause, date = f"，{c.clause}" if c.clause else "", f"，{c.date}" if c.date else ""
+    return found.text, say("policy/source", title=c.title, number=c.number, clause=clause, date=date)
+
+
+async def _give(turn: Turn, u: Understanding, found: Answer) -> None:
+    c = found.citation
+    mark = hashlib.sha256(f"{c.doc}|{c.quote}".encode()).hexdigest()[:16]
+    key, before = f"answer:{turn.message.key}", turn.memory.answered.get(mark)
+    if turn.in_group and before and turn.now - before < ANSWER_AGAIN:
+        at = before.astimezone(turn.ports.zone)
+        await turn.say(say("policy/again", title=c.title, time=f"{at:%H:%M}"), key=key)
+        return
+    text, source = words_of_answer(found)
+    shown = questions.shortened(text) if turn.in_group else text
+    words = "\n".join(line for line in (say("policy/answer", text=shown, source=source), c.link) if line)
+    buttons = questions.buttons_under(turn, mark, is_cut=shown != text, link=c.link)
+    if await turn.say(words, key=key, buttons=buttons):
+        turn.memory.answered[mark] = turn.now
+        questions.remember_given(turn, mark, u.masked.text, c.doc, text, source)
 
 
 async def _file_enquiry(turn: Turn, u: Understanding) -> None:
-    """FQ8: nothing in the base is good enough, so a person answers: a 咨询 ticket."""
+    """FQ7, FQ8: nothing in the base is good enough, so a person answers: a 咨询 ticket, and a place in the queue of questions. Who
+    asks the same while it is open joins."""
+    asked = "".join(c for c in fold(u.masked.text) if c.isalnum())
+    same = hashlib.sha256(asked.encode()).hexdigest()[:16]
+    before = turn.memory.matters.get(turn.memory.enquiries.get(same, ""))
     telling = Telling(u.masked.text, u.category, u.place, None)
-    receipt = await turn.ports.intake.create_report(report_of(turn, u, telling))
+    report = report_of(turn, u, telling)
+    if before and not before.settled and turn.in_group:
+        report = report.model_copy(update={"join": before.id})
+    receipt = await turn.ports.intake.create_report(report)
+    await questions.queue_question(turn, u, receipt.ticket.id)
     matter = remember_ticket(turn, receipt.ticket)
     matter.add(turn.message.message_id, turn.person, u.masked.text, turn.message.at)
+    turn.memory.enquiries[same] = matter.id
     turn.outcome.matters.append(matter.id)
     await fetch_media(turn, matter.id)
+    if receipt.outcome == "joined":
+        await turn.say(say("ack/enquiry_again", number=receipt.ticket.number), key=f"ack:{turn.message.key}:0")
+        return
     words = say("ack/enquiry", number=receipt.ticket.number)
     await show_card(turn, receipt.ticket, matter, key=f"ack:{turn.message.key}:0", words=words)

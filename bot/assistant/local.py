@@ -15,11 +15,15 @@ from intake_api.contracts import (
     MigrateIn,
     PlaceIn,
     PlaceView,
+    QuestionIn,
+    QuestionView,
     Receipt,
     ReportIn,
     StaffView,
     SupplementIn,
     TicketView,
+    VoteIn,
+    VotesView,
 )
 from nlp.schema import Place
 from nlp.taxonomy import Taxonomy
@@ -48,7 +52,7 @@ class LocalVoice:
 
 
 class LocalIntake:
-    """The part of the intake API that hearing needs: reports, supplements, tickets of a chat. No staff, so no acts."""
+    """The part of the intake API that hearing needs: reports, supplements, questions, tickets of a chat. No staff, so no acts."""
 
     def __init__(self, taxonomy: Taxonomy, chats: dict[str, ChatView]) -> None:
         self.taxonomy = taxonomy
@@ -56,6 +60,8 @@ class LocalIntake:
         self.tickets: dict[str, TicketView] = {}
         self._reports: dict[str, str] = {}
         self._people: dict[str, set[str]] = {}
+        self.questions: dict[str, QuestionIn] = {}
+        self.votes: dict[str, VoteIn] = {}
 
     async def create_report(self, report: ReportIn) -> Receipt:
         known = self._reports.get(report.external_id)
@@ -162,6 +168,26 @@ class LocalIntake:
 
     async def forget(self, handle: str) -> int:
         return sum(handle in people for people in self._people.values())
+
+    async def queue_question(self, question: QuestionIn) -> QuestionView:
+        self.questions.setdefault(question.external_id, question)
+        q = question
+        return QuestionView(
+            id=1,
+            question=q.question,
+            reason=q.reason,
+            grid=q.grid,
+            ticket_id=q.ticket_id,
+            state="open",
+            asked=1,
+            first_at=q.at,
+            last_at=q.at,
+        )
+
+    async def vote(self, vote: VoteIn) -> VotesView:
+        self.votes[vote.external_id] = vote
+        on = [v.helpful for v in self.votes.values() if v.doc == vote.doc]
+        return VotesView(doc=vote.doc, helpful=sum(on), not_helpful=len(on) - sum(on))
 
 
 def _filled(old: PlaceView, new: PlaceIn, *, corrects: bool) -> PlaceView:

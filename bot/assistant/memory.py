@@ -22,6 +22,8 @@ RECENT = 40
 MATTERS = 60
 MATTER_KEPT = timedelta(days=30)
 MEMORY_TTL_S = 14 * 86_400
+# answers that can still be voted on or sent in full
+GIVEN_KEPT = 20
 
 SETTLED_STATES = frozenset({"done", "callback", "archived", "rejected", "declined", "transferred"})
 GONE_STATES = frozenset({"merged", "rejected"})
@@ -92,6 +94,17 @@ class Awaited(BaseModel):
     asked: bool = False
 
 
+class GivenAnswer(BaseModel):
+    """An answer of the policy base: what the buttons under it are about. `question` is masked, `message_id` whose it was."""
+
+    question: str
+    doc: str
+    text: str
+    source: str
+    message_id: str
+    thread_id: str = ""
+
+
 class Timer(BaseModel):
     """Something to do later in this chat."""
 
@@ -105,6 +118,8 @@ class ChatMemory(BaseModel):
     """All that is remembered of one chat. `handled` holds the keys of the last messages, so that a redelivery is harmless.
 
     `media`: what came with the recent messages, by message id: a photo may be sent before the words it belongs to.
+    `answered`: when an answer was last given, `given`: the last answers by the mark in their buttons, `enquiries`: the ticket that
+    the same question in vain became.
     """
 
     model_config = ConfigDict(validate_assignment=False)
@@ -117,6 +132,8 @@ class ChatMemory(BaseModel):
     handled: list[str] = []
     spoke_at: list[datetime] = []
     answered: dict[str, datetime] = {}
+    given: dict[str, GivenAnswer] = {}
+    enquiries: dict[str, str] = {}
     homes: dict[str, Place] = {}
     floods: dict[str, list[datetime]] = {}
     explained: bool = False
@@ -133,6 +150,8 @@ class ChatMemory(BaseModel):
         self.matters = live
         self.awaited = [a for a in self.awaited if now - a.since < timedelta(hours=24)]
         self.answered = {q: at for q, at in self.answered.items() if now - at < timedelta(hours=24)}
+        self.given = dict(list(self.given.items())[-GIVEN_KEPT:])
+        self.enquiries = {words: ticket for words, ticket in self.enquiries.items() if ticket in self.matters}
         self.floods = {s: ats for s, times in self.floods.items() if (ats := [t for t in times if now - t < timedelta(minutes=1)])}
 
     def matter_of_message(self, message_id: str) -> OpenMatter | None:

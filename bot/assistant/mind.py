@@ -13,11 +13,12 @@ from bot.assistant.due import ring
 from bot.assistant.memory import ChatMemory, matter_from_ticket, moved
 from bot.assistant.presses import press
 from bot.assistant.progress import learn, place_of
+from bot.assistant.questions import tell_answer
 from bot.assistant.talk import hear_talk
 from bot.assistant.turn import Outcome, Ports, Turn, role_of
 from bot.channels.contract import ChatMessage, Sender
 from intake_api.client import IntakeError
-from intake_api.contracts import ChatView, Event, MigrateIn
+from intake_api.contracts import ChatView, MigrateIn, News, QuestionAnswered
 
 log = structlog.get_logger()
 
@@ -79,12 +80,13 @@ class Mind:
             self.ports.memory.forget(chat_key)
             raise
 
-    async def learn(self, event: Event) -> None:
-        """An event of the API for one chat."""
+    async def learn(self, event: News) -> None:
+        """News of the API for one chat."""
         turn = await self._quiet_turn(event.channel, event.chat_id, event.audience != "group")
         async with self._kept(f"{event.channel}:{event.chat_id}", turn.memory):
-            if not turn.chat.settings.off:
-                await learn(turn, event)
+            if turn.chat.settings.off:
+                return
+            await (tell_answer(turn, event) if isinstance(event, QuestionAnswered) else learn(turn, event))
 
     async def wake(self, channel: str, chat_id: str) -> None:
         """Do what has become due in this chat."""

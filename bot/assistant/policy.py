@@ -1,10 +1,12 @@
-"""The policy base of a running assistant: fetched from the API, rebuilt beside the work when it changed, asked off the loop."""
+"""The policy base of a running assistant: fetched in pages, rebuilt beside the work when it changed, asked off the loop."""
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 from collections.abc import Callable
 from datetime import date
+from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol
 
@@ -12,23 +14,24 @@ import structlog
 
 from bot.channels.stopping import heed_cancel
 from intake_api.client import IntakeError
+from intake_api.contracts import PassagesView
 from nlp.encoder import Encoder, EncoderError, load_encoder
 from nlp.kept_vectors import KeptVectors
-from nlp.retrieve import Base, text_to_encode
+from nlp.retrieve import Base
 from nlp.schema import Answer, Passage
 
 log = structlog.get_logger()
 
 # a change in the console reaches the chats within this
 FRESH_EVERY_S = 20.0
-# vectors are kept in memory only: the base itself lives behind the API
-_NOWHERE = Path("/nonexistent/vectors")
+# passages encoded between two looks for changes: some ten seconds of one core
+ENCODED_AT_ONCE = 512
 
 
 class Knowledge(Protocol):
-    """Where passages come from. `passages(version)` is None when the base is still at that version."""
+    """Where passages come from: pages of what changed since a version (-1: everything)."""
 
-    async def passages(self, known_version: int) -> tuple[int, list[Passage]] | None: ...
+    async def changed_passages(self, version: int, cursor: str = "") -> PassagesView: ...
 
 
 def encoder_in(models_dir: Path, named: str) -> Encoder | None:
@@ -41,51 +44,133 @@ def encoder_in(models_dir: Path, named: str) -> Encoder | None:
 
 
 class LivePolicy:
-    """Answers nothing until the base has been fetched; keeps the last base while the API is away."""
+    """Answers nothing until the base has been fetched; keeps the last base while the API is away.
 
-    def __init__(self, source: Knowledge, encoder: Callable[[], Encoder | None]) -> None:
+    A new base is asked by words at once; vectors of what is new are encoded slice by slice and kept in `folder`, so that a restart
+    encodes nothing again. Of several assistants that share the folder one writes. A small change waits for its vectors.
+    """
+
+    def __init__(self, source: Knowledge, encoder: Callable[[], Encoder | None], folder: Path | None = None) -> None:
         self._source = source
         self._make_encoder = encoder
+        self._folder = folder
         self._encoder: Encoder | None = None
         self._vectors: KeptVectors | None = None
-        self._base: Base | None = None
+        self._held: dict[str, list[Passage]] = {}
         self._version = -1
+        self._words: Base | None = None
+        self._base: Base | None = None
 
-    async def answer(self, question: str, *, today: date, area: str) -> Answer | None:
+    @property
+    def base(self) -> tuple[int, Base] | None:
+        """The version that was read last and the base that answers."""
+        return (self._version, self._base) if self._base is not None else None
+
+    async def answer(self, question: str, *, today: date, area: str, for_staff: bool = False) -> Answer | None:
         base = self._base
         if base is None:
             return None
-        return await asyncio.to_thread(base.answer, question, today=today.isoformat(), area=area)
+        return await asyncio.to_thread(base.answer, question, today=today.isoformat(), area=area, for_staff=for_staff)
 
     async def keep_fresh(self) -> None:
         """Until cancelled."""
         while True:
             heed_cancel()
+            pause_s = FRESH_EVERY_S if self._base is not None else 1.0
             try:
                 await self.refresh()
+                if await self.encode_some():
+                    pause_s = 0.0
             except IntakeError as error:
                 log.info("knowledge.not_fetched", code=error.code)
             except Exception:  # the outermost door of this task: the base that stands goes on answering
                 log.exception("knowledge.not_rebuilt")
-            await asyncio.sleep(FRESH_EVERY_S if self._base is not None else 1.0)
+            await asyncio.sleep(pause_s)
 
     async def refresh(self) -> None:
-        """Fetch and rebuild when the version changed. Raises IntakeError when the API is away."""
-        found = await self._source.passages(self._version)
-        if found is None:
+        """Fetch what changed; afterwards it is found, by words at least. Raises IntakeError when the API is away."""
+        changed, version, whole = await self._fetch()
+        if version == self._version and not changed and self._base is not None:
             return
-        version, passages = found
-        if self._base is None:  # words answer until the vectors are there: a large base takes minutes to encode
-            self._base = await asyncio.to_thread(Base.build, passages)
-        self._base = await asyncio.to_thread(self._build, passages)
-        self._version = version
-        log.info("knowledge.loaded", version=version, passages=len(passages))
+        held = {} if whole else dict(self._held)
+        for doc, passages in changed.items():
+            held.pop(doc, None)
+            if passages:
+                held[doc] = passages
+        self._words = await asyncio.to_thread(Base.build, [p for passages in held.values() for p in passages])
+        self._held, self._version = held, version
+        log.info("knowledge.loaded", version=version, passages=len(self._words.passages), documents_changed=len(changed))
+        missing = await asyncio.to_thread(self._missing)
+        if missing is None or self._base is None or len(missing) > ENCODED_AT_ONCE:
+            self._base = self._words
+        if missing is not None:
+            await self.encode_some()
 
-    def _build(self, passages: list[Passage]) -> Base:
-        """Only passages that are new since the last time are encoded."""
-        if self._vectors is None and passages:
-            self._encoder = self._make_encoder()
-            self._vectors = KeptVectors(_NOWHERE, self._encoder, writable=False) if self._encoder else None
+    async def encode_some(self) -> bool:
+        """Encode one slice of what has no vectors yet; once nothing is left the base is asked by meaning, too. False: all is done."""
+        words, vectors = self._words, self._vectors
+        if words is None or vectors is None or self._encoder is None or self._base_is_whole():
+            return False
+        missing = await asyncio.to_thread(vectors.missing, words.texts())
+        await asyncio.to_thread(vectors.vectors, missing[:ENCODED_AT_ONCE])
+        if len(missing) > ENCODED_AT_ONCE:
+            log.info("knowledge.encoding", left=len(missing) - ENCODED_AT_ONCE)
+            return True
+        self._base = await asyncio.to_thread(self._with_meaning, words, vectors, self._encoder)
+        log.info("knowledge.encoded", version=self._version)
+        return False
+
+    def _base_is_whole(self) -> bool:
+        base, words = self._base, self._words
+        return (
+            base is not None and words is not None and base.passages is words.passages and (base.meaning is not None or not base.passages)
+        )
+
+    async def _fetch(self) -> tuple[dict[str, list[Passage]], int, bool]:
+        """(changed document → its passages, the version they are of, whether that is the whole base)."""
+        changed: dict[str, list[Passage]] = {}
+        cursor = ""
+        while True:
+            page = await self._source.changed_passages(self._version, cursor)
+            changed |= {doc: [] for doc in page.changed}
+            for one in page.passages:
+                changed[one.doc].append(Passage(**dict(one)))
+            cursor = page.cursor
+            if not cursor:
+                return changed, page.version, page.whole
+
+    def _missing(self) -> list[str] | None:
+        """Texts without vectors; None where there is no encoder."""
+        if self._words is None or not self._words.passages:
+            return None
         if self._vectors is None:
-            return Base.build(passages)
-        return Base.build(passages, self._encoder, self._vectors.vectors([text_to_encode(p) for p in passages]))
+            self._encoder = self._make_encoder()
+            self._vectors = _kept_in(self._folder, self._encoder) if self._encoder else None
+        return self._vectors.missing(self._words.texts()) if self._vectors else None
+
+    @staticmethod
+    def _with_meaning(words: Base, vectors: KeptVectors, encoder: Encoder) -> Base:
+        texts = words.texts()
+        base = words.with_meaning(encoder, vectors.vectors(texts))
+        if len(vectors) > 2 * len(texts) + ENCODED_AT_ONCE:
+            vectors.keep_only(texts)
+        return base
+
+
+def _kept_in(folder: Path | None, encoder: Encoder) -> KeptVectors:
+    """Vectors kept in a folder where it can be held for writing; else those that are there are read and new ones kept in memory."""
+    if folder is None:
+        return KeptVectors(Path("/nonexistent/vectors"), encoder, writable=False)
+    path = folder / f"vectors-{blake2b(encoder.name.encode(), digest_size=6).hexdigest()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = path.with_suffix(".lock").open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _locks.append(lock)
+    except OSError:
+        return KeptVectors(path, encoder, writable=False)
+    return KeptVectors(path, encoder, writable=True)
+
+
+# held open, and with it locked, until this process ends
+_locks: list[object] = []

@@ -14,11 +14,15 @@ from intake_api.contracts import (
     GridView,
     LinkIn,
     MigrateIn,
+    QuestionIn,
+    QuestionView,
     Receipt,
     ReportIn,
     StaffView,
     SupplementIn,
     TicketView,
+    VoteIn,
+    VotesView,
 )
 from nlp.schema import Answer
 
@@ -52,6 +56,10 @@ class Intake(Protocol):
 
     async def forget(self, handle: str) -> int: ...
 
+    async def queue_question(self, question: QuestionIn) -> QuestionView: ...
+
+    async def vote(self, vote: VoteIn) -> VotesView: ...
+
 
 class Voice(Protocol):
     """Where speeches go. False when the same key was said before."""
@@ -60,13 +68,13 @@ class Voice(Protocol):
 
 
 class PolicyDesk(Protocol):
-    """Answers from documents, or None: nothing was good enough."""
+    """Answers from documents, or None: nothing was good enough. `for_staff`: also from what is for staff only."""
 
-    async def answer(self, question: str, *, today: date, area: str) -> Answer | None: ...
+    async def answer(self, question: str, *, today: date, area: str, for_staff: bool = False) -> Answer | None: ...
 
 
 class NoPolicy:
     """No base: every question goes to a person."""
 
-    async def answer(self, question: str, *, today: date, area: str) -> Answer | None:
+    async def answer(self, question: str, *, today: date, area: str, for_staff: bool = False) -> Answer | None:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from bot.assistant import questions
 from bot.assistant.assemble import household_of
 from bot.assistant.memory import Awaited
 from bot.assistant.progress import draw_worker_card, refused_words, remember_ticket
@@ -156,7 +157,15 @@ async def _rate(turn: Turn, action: actions.Action) -> None:
     await turn.say(words, key=key, card_id=card, version=ticket.version, buttons=buttons, reply=False, drawn=ticket)
 
 
-_FOR_EVERYBODY = frozenset({"me", "rate"})
+async def _vote(turn: Turn, action: actions.Action) -> None:
+    await questions.vote(turn, action.ticket, action.argument == "1")
+
+
+async def _whole(turn: Turn, action: actions.Action) -> None:
+    await questions.send_whole(turn, action.ticket)
+
+
+_FOR_EVERYBODY = frozenset({"me", "rate", "vote", "full"})
 _HANDLERS: dict[str, Handler] = {
     "ok": _simple(lambda: Confirm(act="confirm")),
     "self": _simple(lambda: SelfHandle(act="self_handle")),
@@ -170,4 +179,6 @@ _HANDLERS: dict[str, Handler] = {
     "show": _show,
     "me": _me_too,
     "rate": _rate,
+    "vote": _vote,
+    "full": _whole,
 }

@@ -18,6 +18,7 @@ from bot.assistant.memory import RedisMemory
 from bot.assistant.mind import Mind
 from bot.assistant.policy import LivePolicy, encoder_in
 from bot.assistant.timers import Timers
+from bot.assistant.trials import answer_trials
 from bot.assistant.turn import Ports
 from bot.assistant.worker import Worker
 from bot.settings import BotSettings
@@ -49,7 +50,7 @@ async def run_assistant(settings: BotSettings, on_stop: Callable[[Callable[[], o
     for fault in understander.faults:
         log.warning("model.missing", fault=fault)
     await asyncio.to_thread(understander.warm)
-    policy = LivePolicy(intake, lambda: encoder_in(settings.models_dir, settings.encoder))
+    policy = LivePolicy(intake, lambda: encoder_in(settings.models_dir, settings.encoder), settings.data_dir / "assistant")
     streams = Streams(redis, settings.shards)
     leases = Leases(redis, f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}", settings.shards)
     ports = Ports(
@@ -58,13 +59,18 @@ async def run_assistant(settings: BotSettings, on_stop: Callable[[Callable[[], o
     )  # fmt: skip
     worker = Worker(redis, streams, Mind(ports), Timers(redis, now), leases)
     on_stop(worker.stop)
-    refresher = asyncio.create_task(policy.keep_fresh())
+    zone = ports.zone
+    beside = [
+        asyncio.create_task(policy.keep_fresh()),
+        asyncio.create_task(answer_trials(redis, policy, lambda: now().astimezone(zone).date())),
+    ]
     log.info("assistant.started", worker=leases.worker)
     try:
         await worker.run()
     finally:
-        refresher.cancel()
-        await asyncio.gather(refresher, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         await intake.close()
         await redis.aclose()
         log.info("assistant.stopped", worker=leases.worker)

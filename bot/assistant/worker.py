@@ -19,7 +19,7 @@ from bot.channels.stopping import heed_cancel
 from bot.streams import Entry, Streams
 from bot.telemetry import HANDLED, HELD, POISONED, RETRIED
 from intake_api.client import IntakeError
-from intake_api.contracts import Event, shard_of
+from intake_api.contracts import News, shard_of
 
 log = structlog.get_logger()
 
@@ -40,7 +40,7 @@ class Lane:
     task: asyncio.Task[None] | None = None
 
 
-def _chat_of(body: ChatMessage | Event) -> str:
+def _chat_of(body: ChatMessage | News) -> str:
     """The chat in whose lane this is handled."""
     return body.home if isinstance(body, ChatMessage) else body.chat_id
 
@@ -158,7 +158,7 @@ class Worker:
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, RETRY_MOST_S)
 
-    async def _handle(self, body: ChatMessage | Event) -> None:
+    async def _handle(self, body: ChatMessage | News) -> None:
         if isinstance(body, ChatMessage):
             await self._mind.hear(body)
         else:

@@ -1,22 +1,31 @@
-"""What chats learn of a ticket: outbox → stream → progress."""
+"""What chats learn of a ticket, of a question of theirs, or of an incident: outbox → stream → assistant."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field, TypeAdapter
 
+from intake_api.contracts.incidents import IncidentView
 from intake_api.contracts.tickets import TicketView
+from intake_api.contracts.topics import SurgeView
 from intake_api.contracts.words import Audience, Wire
 
 EventType = Literal[
-    "card.requested", "ticket.changed", "ticket.joined", "ticket.asked", "ticket.callback", "ticket.closed", "incident.announced"
+    "card.requested",
+    "ticket.changed",
+    "ticket.joined",
+    "ticket.asked",
+    "ticket.callback",
+    "ticket.closed",
+    "surge.noticed",
 ]
 
 
 class Event(Wire):
     """Something a chat should learn. One event a destination chat; `id` is its idempotency key.
 
+    A surge's carry `surge` and the matter most people told of.
     audience worker: (re)draw the card with buttons. group: edit the acknowledgement. reporter: private chat of one reporter.
     """
 
@@ -26,5 +35,41 @@ class Event(Wire):
     chat_id: str
     audience: Audience
     ticket: TicketView
+    surge: SurgeView | None = None
     at: AwareDatetime
     note: str = ""
+
+
+class QuestionAnswered(Wire):
+    """A person answered what somebody had asked in vain. One a message that asked; `id` is its idempotency key.
+
+    `message_id` is that message, to be quoted; audience reporter: it was asked in private, the chat's id is the person's.
+    """
+
+    id: str
+    type: Literal["question.answered"] = "question.answered"
+    channel: str
+    chat_id: str
+    audience: Audience
+    at: AwareDatetime
+    message_id: str = ""
+    thread_id: str = ""
+    question: str
+    answer: str
+
+
+class IncidentTold(Wire):
+    """An incident is announced to a group, goes on, or is over: said once. `note`: the words that are new, "" where there are none."""
+
+    id: str
+    type: Literal["incident.announced", "incident.told", "incident.closed"]
+    channel: str
+    chat_id: str
+    audience: Audience = "group"
+    at: AwareDatetime
+    incident: IncidentView
+    note: str = ""
+
+
+News = Event | QuestionAnswered | IncidentTold
+NEWS: TypeAdapter[News] = TypeAdapter(Annotated[News, Field(discriminator="type")])

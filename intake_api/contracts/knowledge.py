@@ -40,6 +40,8 @@ class DocumentsIn(Wire):
 
 class DocumentView(Wire):
     id: str
+    edition: int = 1
+    withdrawn: bool = False
     title: str = ""
     number: str = ""
     issuer: str = ""
@@ -47,8 +49,15 @@ class DocumentView(Wire):
     valid_from: str = ""
     valid_until: str = ""
     area: str = ""
-    link: str = ""
+    audience: str = ""
     added_at: AwareDatetime
+
+
+class DocumentPage(Wire):
+    """`cursor` "" on the last page."""
+
+    documents: list[DocumentView]
+    cursor: str = ""
 
 
 class KnowledgeView(Wire):
@@ -74,20 +83,42 @@ class PassageView(Wire):
     valid_until: str = ""
     superseded_by: str = ""
     area: str = ""
+    staff_only: bool = False
     curated_answer: str = ""
 
 
 class PassagesView(Wire):
-    """`passages` null: the base is still at the version asked about."""
+    """What changed in the base, in pages. `changed`: ids of documents whose every passage stands in `passages`; one without any is
+    gone. `more`: ask again with this `cursor`. `whole`: this is the whole base, forget what you hold. `version`: what
+    the caller has once the last page is read.
+    """
 
     version: int
-    passages: list[PassageView] | None = None
+    whole: bool = False
+    changed: list[str] = []
+    passages: list[PassageView] = []
+    cursor: str = ""
+
+    @property
+    def more(self) -> bool:
+        return bool(self.cursor)
+
+
+class AskerIn(Wire):
+    """Where somebody asked, so that a person's answer finds the way back. It lies sealed until it was used."""
+
+    channel: Annotated[str, Field(min_length=1, max_length=40)]
+    chat_id: Annotated[str, Field(min_length=1, max_length=100)]
+    message_id: Annotated[str, Field(max_length=100)] = ""
+    thread_id: Annotated[str, Field(max_length=100)] = ""
+    handle: Annotated[str, Field(max_length=100)] = ""
+    private: bool = False
 
 
 class QuestionIn(Wire):
     """A question the base did not answer, or not well. `external_id` (channel:chat:message) makes it idempotent.
 
-    `question` is masked. `ticket_id`: the enquiry it became, through which the asker is told.
+    `question` is masked. `ticket_id`: the enquiry it became. `given`: the answer that was no help, and its document.
     """
 
     external_id: Annotated[str, Field(min_length=1, max_length=300)]
@@ -95,6 +126,9 @@ class QuestionIn(Wire):
     reason: Literal["refused", "not_helpful"] = "refused"
     grid: Annotated[str, Field(max_length=100)] = ""
     ticket_id: Annotated[str, Field(max_length=36)] = ""
+    given: Annotated[str, Field(max_length=4000)] = ""
+    given_doc: Annotated[str, Field(max_length=200)] = ""
+    asker: AskerIn | None = None
     at: AwareDatetime
 
 
@@ -110,6 +144,8 @@ class QuestionView(Wire):
     asked: int
     first_at: AwareDatetime
     last_at: AwareDatetime
+    given: str = ""
+    given_doc: str = ""
     answer: str = ""
     answered_by: str = ""
 
@@ -119,10 +155,14 @@ class QuestionPage(Wire):
 
 
 class QuestionAnswerIn(Wire):
-    """A person's answer. `into_base`: from now on it is given word for word to whoever asks the same."""
+    """A person's answer; everybody who asked is told. `into_base`: from now on it is given word for word to whoever asks the same
+    in `area` ("" = anywhere). `everywhere`: the same open question of other grids is answered with it.
+    """
 
     answer: Annotated[str, Field(max_length=4000)] = ""
     into_base: bool = False
+    area: Short = ""
+    everywhere: bool = False
     dismiss: bool = False
 
 
@@ -133,6 +173,8 @@ class VoteIn(Wire):
     question: Annotated[str, Field(min_length=1, max_length=500)]
     doc: Annotated[str, Field(min_length=1, max_length=200)]
     helpful: bool
+    given: Annotated[str, Field(max_length=4000)] = ""
+    asker: AskerIn | None = None
     grid: Annotated[str, Field(max_length=100)] = ""
     at: AwareDatetime
 
@@ -143,3 +185,56 @@ class VotesView(Wire):
     doc: str
     helpful: int
     not_helpful: int
+
+
+# a Redis list of trials that every assistant takes from, and where the answer to one is put
+TRIALS = "policy:trials"
+
+
+def trial_answer_key(trial_id: str) -> str:
+    return f"policy:trial:{trial_id}"
+
+
+class TrialIn(Wire):
+    """A question put to the base from the console, as a resident of `area` would; staff (`staff`) may see what is for them only."""
+
+    id: str
+    question: Annotated[str, Field(min_length=1, max_length=500)]
+    area: str = ""
+    staff: bool = False
+
+
+class TrialHit(Wire):
+    """A passage found, with what found it: places in the order by words, by meaning (0: not compared) and by both together.
+
+    `left_out`: why it may not be cited (superseded, over, not_yet, elsewhere, staff_only); "" where it may.
+    """
+
+    doc: str
+    title: str = ""
+    clause: str = ""
+    text: str = ""
+    curated: bool = False
+    words: list[str] = []
+    by_words: int = 0
+    by_meaning: int = 0
+    by_both: int = 0
+    left_out: str = ""
+
+
+class TrialView(Wire):
+    """What the assistant would say: `answer` "" where it refuses; `sure` how sure it is that the base holds the answer, `needed` how
+    sure it must be. `version` of the base it looked in, `meaning`: whether passages were compared by meaning, too.
+    """
+
+    id: str
+    version: int
+    passages: int
+    meaning: bool
+    answer: str = ""
+    source: str = ""
+    link: str = ""
+    doc: str = ""
+    sure: float = 0.0
+    needed: float = 0.0
+    hits: list[TrialHit] = []

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
 from intake_api.contracts import (
+    DocumentPage,
     DocumentsIn,
     DocumentView,
     KnowledgeView,
     PassagesView,
-    PassageView,
     QuestionAnswerIn,
     QuestionIn,
     QuestionPage,
@@ -21,33 +20,29 @@ from intake_api.contracts import (
     VoteIn,
     VotesView,
 )
-from intake_api.deps import Administrator, Assistant, Now, Reader, Session
-from intake_api.knowledge import asking, service
+from intake_api.deps import Administrator, Assistant, Now, Reader, Safe, Session
+from intake_api.knowledge import asking, queries, service
 from intake_api.knowledge.tables import OpenQuestion
+from intake_api.tickets.api import Poke
 
 router = APIRouter(prefix="/v1/knowledge", tags=["knowledge"])
 Limit = Annotated[int, Query(ge=1, le=500)]
 Known = Annotated[int, Query(ge=-1, le=2**31 - 1, description="The version the caller has; -1 for none.")]
+Cursor = Annotated[str, Query(max_length=220, description="That of the page before; nothing for the first page.")]
 
 
 @router.get("/passages", summary="The passages answers are cited from")
-async def read_passages(_: Reader, session: Session, version: Known = -1) -> PassagesView:
-    """The whole base, cut by clause; `passages` is null while the base is still at the caller's `version`."""
-    current = await service.base_version(session)
-    if current == version:
-        return PassagesView(version=current)
-    found = [PassageView.model_construct(**asdict(passage)) for passage in await service.passages(session)]
-    return PassagesView(version=current, passages=found)
+async def read_passages(_: Reader, session: Session, version: Known = -1, cursor: Cursor = "") -> PassagesView:
+    """What changed since the caller's `version`, cut by clause, some thousand passages a page; see PassagesView."""
+    return await queries.changed_passages(session, version, cursor)
 
 
 @router.get("/documents", summary="List documents")
-async def list_documents(_: Reader, session: Session) -> list[DocumentView]:
-    """What the base holds, without the texts."""
-    shown = set(DocumentView.model_fields) - {"added_at"}
-    return [
-        DocumentView(added_at=row.added_at, **{name: value for name, value in row.body.items() if name in shown})
-        for row in await service.documents(session)
-    ]
+async def list_documents(_: Reader, session: Session, limit: Limit = 200, cursor: Cursor = "") -> DocumentPage:
+    """What the base holds, without the texts, by id; withdrawn documents are left out."""
+    rows = await queries.after(session, cursor, limit + 1)
+    views = [DocumentView(**{name: getattr(row, name) for name in DocumentView.model_fields}) for row in rows[:limit]]
+    return DocumentPage(documents=views, cursor=rows[limit - 1].id if len(rows) > limit else "")
 
 
 @router.post("/documents", summary="Add or replace documents")
@@ -57,16 +52,16 @@ async def add_documents(body: DocumentsIn, who: Administrator, session: Session,
     return KnowledgeView(version=await service.base_version(session), changed=changed)
 
 
-@router.delete("/documents/{id:path}", summary="Remove a document", status_code=204)
+@router.delete("/documents/{id:path}", summary="Withdraw a document", status_code=204)
 async def remove_document(id: Annotated[str, Path(max_length=200)], who: Administrator, session: Session, now: Now) -> None:
-    """Nothing is cited from it any more."""
-    await service.remove_document(session, id, who.id, now)
+    """Nothing is cited from it any more. It is kept with its editions and can be restored in the console."""
+    await service.withdraw(session, id, who.id, now)
 
 
 @router.post("/questions", summary="Queue a question nobody could answer")
-async def queue_question(body: QuestionIn, _: Assistant, session: Session) -> QuestionView:
+async def queue_question(body: QuestionIn, _: Assistant, session: Session, vault: Safe) -> QuestionView:
     """Refused, or answered badly. The same message is counted once, the same words in a grid are one question."""
-    return _question_view(await asking.ask(session, body))
+    return _question_view(await asking.ask(session, vault, body))
 
 
 @router.get("/questions", summary="The questions not answered well")
@@ -77,16 +72,22 @@ async def list_questions(_: Administrator, session: Session, state: QuestionStat
 
 @router.post("/questions/{id}/answer", summary="Answer or dismiss an open question")
 async def answer_question(
-    id: Annotated[int, Path(ge=1, le=2**31 - 1)], body: QuestionAnswerIn, who: Administrator, session: Session, now: Now
+    id: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    body: QuestionAnswerIn,
+    who: Administrator,
+    session: Session,
+    vault: Safe,
+    now: Now,
+    _: Poke,
 ) -> QuestionView:
-    """With `into_base` the answer is given word for word to whoever asks the same from now on."""
-    return _question_view(await asking.settle(session, id, body, who.id, now))
+    """Everybody who asked is told. With `into_base` it is given word for word to whoever asks the same from now on."""
+    return _question_view(await asking.settle(session, vault, id, body, who.id, now))
 
 
 @router.post("/votes", summary="Vote on an answer")
-async def vote(body: VoteIn, _: Assistant, session: Session) -> VotesView:
+async def vote(body: VoteIn, _: Assistant, session: Session, vault: Safe) -> VotesView:
     """👎 also queues the question."""
-    return await asking.vote(session, body)
+    return await asking.vote(session, vault, body)
 
 
 def _question_view(row: OpenQuestion) -> QuestionView:

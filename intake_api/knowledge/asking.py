@@ -1,4 +1,4 @@
-"""What the base could not answer: the queue of open questions, people's answers to them, and votes."""
+"""What the base could not answer: the queue of open questions, people's answers and their way back to the askers, and votes."""
 
 from __future__ import annotations
 
@@ -7,27 +7,40 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from intake_api.contracts import DocumentIn, QuestionAnswerIn, QuestionIn, QuestionState, VoteIn, VotesView
+from intake_api.contracts import (
+    AskerIn,
+    DocumentIn,
+    QuestionAnswered,
+    QuestionAnswerIn,
+    QuestionIn,
+    QuestionState,
+    VoteIn,
+    VotesView,
+)
+from intake_api.db import Database
 from intake_api.knowledge import service
 from intake_api.knowledge.tables import Asked, OpenQuestion, Vote
+from intake_api.outbox.service import new_event_id, post
 from intake_api.problems import conflict, invalid, not_found
+from intake_api.vault import Vault
 from nlp.terms import fold
 
 log = structlog.get_logger()
+PAIR_TITLE = "常见问题"
 
 
-async def ask(session: AsyncSession, wanted: QuestionIn) -> OpenQuestion:
+async def ask(session: AsyncSession, vault: Vault, wanted: QuestionIn) -> OpenQuestion:
     """Queue a question. The same message is counted once; the same words in a grid are one question while it is open."""
     digest = _digest(wanted.external_id)
     known = await session.get(Asked, digest)
     if known is not None:
-        return await _question(session, known.question_id)
+        return await question_of(session, known.question_id)
     words = _digest("".join(c for c in fold(wanted.question) if c.isalnum()) or wanted.question)
     same = select(OpenQuestion).where(OpenQuestion.words_digest == words, OpenQuestion.grid == wanted.grid)
-    row = await session.scalar(same.order_by(OpenQuestion.round.desc()).limit(1))
+    row = await session.scalar(same.order_by(OpenQuestion.round.desc()).limit(1).with_for_update())
     if row is None or row.state != "open":
         row = OpenQuestion(
             words_digest=words,
@@ -43,55 +56,188 @@ async def ask(session: AsyncSession, wanted: QuestionIn) -> OpenQuestion:
     row.asked += 1
     row.last_at = max(row.last_at, wanted.at)
     row.ticket_id = row.ticket_id or wanted.ticket_id
+    if wanted.given:
+        row.given, row.given_doc = wanted.given, wanted.given_doc
     await session.flush()
-    session.add(Asked(digest=digest, question_id=row.id))
+    asker = wanted.asker
+    person = vault.pseudonym(asker.channel, asker.handle) if asker and asker.handle else ""
+    address = vault.seal(asker.model_dump_json()) if asker else None
+    session.add(Asked(digest=digest, question_id=row.id, person=person, address=address))
     await session.flush()
     log.info("question.queued", question=row.id, reason=wanted.reason)
     return row
 
 
-async def questions(session: AsyncSession, state: QuestionState, limit: int) -> Sequence[OpenQuestion]:
-    """Those asked most often first."""
+async def questions(
+    session: AsyncSession, state: QuestionState, limit: int, grids: Sequence[str] | None = None, offset: int = 0
+) -> Sequence[OpenQuestion]:
+    """Those asked most often first. `grids` None: of everywhere."""
     wanted = select(OpenQuestion).where(OpenQuestion.state == state)
-    return list(await session.scalars(wanted.order_by(OpenQuestion.asked.desc(), OpenQuestion.last_at.desc()).limit(limit)))
+    if grids is not None:
+        wanted = wanted.where(OpenQuestion.grid.in_(grids))
+    order = (OpenQuestion.asked.desc(), OpenQuestion.last_at.desc()) if state == "open" else (OpenQuestion.answered_at.desc(),)
+    return list(await session.scalars(wanted.order_by(*order, OpenQuestion.id).limit(limit).offset(offset)))
 
 
-async def settle(session: AsyncSession, id: int, wanted: QuestionAnswerIn, by: str, now: datetime) -> OpenQuestion:
-    """A person answers or dismisses a question. Raises 404, 409 `question_settled`, 422 `answer_missing`."""
-    row = await _question(session, id)
+async def count(session: AsyncSession, grids: Sequence[str] | None = None) -> dict[str, int]:
+    """How many there are by state."""
+    wanted = select(OpenQuestion.state, func.count()).group_by(OpenQuestion.state)
+    if grids is not None:
+        wanted = wanted.where(OpenQuestion.grid.in_(grids))
+    return {str(state): number for state, number in await session.execute(wanted)}
+
+
+async def elsewhere(session: AsyncSession, rows: Sequence[OpenQuestion], grids: Sequence[str] | None = None) -> dict[int, int]:
+    """Question id → in how many other grids the same words wait for an answer."""
+    digests = {row.words_digest for row in rows}
+    wanted = select(OpenQuestion.words_digest, func.count()).where(OpenQuestion.state == "open", OpenQuestion.words_digest.in_(digests))
+    if grids is not None:
+        wanted = wanted.where(OpenQuestion.grid.in_(grids))
+    counts = {digest: number for digest, number in await session.execute(wanted.group_by(OpenQuestion.words_digest))}
+    return {row.id: max(counts.get(row.words_digest, 0) - 1, 0) for row in rows}
+
+
+async def settle(
+    session: AsyncSession,
+    vault: Vault,
+    id: int,
+    wanted: QuestionAnswerIn,
+    by: str,
+    now: datetime,
+    grids: Sequence[str] | None = None,
+) -> OpenQuestion:
+    """A person answers or dismisses a question; everybody who asked is told the answer.
+
+    `grids`: where else `everywhere` reaches (None: everywhere). Raises 404, 409 `question_settled`, 422 `answer_missing`.
+    """
+    row = await session.get(OpenQuestion, id, with_for_update=True)
+    if row is None:
+        raise not_found("This question")
     if row.state != "open":
         raise conflict("question_settled", f"This question is {row.state} already, by {row.answered_by}.")
     if not wanted.dismiss and not wanted.answer.strip():
         raise invalid("answer_missing", "Write an answer, or dismiss the question.")
-    row.state = "dismissed" if wanted.dismiss else "answered"
-    row.answer, row.answered_by = wanted.answer.strip(), by
-    if wanted.into_base and not wanted.dismiss:
-        pair = (row.question, row.answer)
-        document = DocumentIn(id=f"answered/{row.id}", title="常见问题", date=now.date().isoformat(), pairs=(pair,))
-        await service.add_documents(session, [document], by, now)
+    rows = [row]
+    if wanted.everywhere:
+        same = select(OpenQuestion).where(
+            OpenQuestion.words_digest == row.words_digest, OpenQuestion.state == "open", OpenQuestion.id != id
+        )
+        if grids is not None:
+            same = same.where(OpenQuestion.grid.in_(grids))
+        rows += list(await session.scalars(same.with_for_update()))
+    pair = await _into_base(session, row, wanted, by, now) if wanted.into_base and not wanted.dismiss else ""
+    for one in rows:
+        one.state, one.answered_by, one.answered_at = "dismissed" if wanted.dismiss else "answered", by, now
+        one.answer, one.pair = wanted.answer.strip(), pair
     await session.flush()
-    log.info("question.settled", question=row.id, state=row.state, into_base=wanted.into_base)
+    if not wanted.dismiss:
+        for one in rows:
+            await _tell(session, vault, one, now)
+    log.info("question.settled", question=row.id, state=row.state, into_base=bool(pair), questions=len(rows))
     return row
 
 
-async def vote(session: AsyncSession, wanted: VoteIn) -> VotesView:
+async def take_into_base(session: AsyncSession, id: int, area: str, by: str, now: datetime) -> OpenQuestion:
+    """One click later: an answer that was only told becomes a curated pair. Raises 404, 422 `answer_missing`; twice is once."""
+    row = await question_of(session, id)
+    if row.state != "answered":
+        raise invalid("answer_missing", "Only an answered question can be taken into the base.")
+    row.pair = row.pair or await _into_base(session, row, QuestionAnswerIn(answer=row.answer, area=area), by, now)
+    await session.flush()
+    return row
+
+
+async def _into_base(session: AsyncSession, row: OpenQuestion, wanted: QuestionAnswerIn, by: str, now: datetime) -> str:
+    pair = DocumentIn(
+        id=f"answered/{row.id}",
+        title=PAIR_TITLE,
+        date=now.date().isoformat(),
+        area=wanted.area,
+        pairs=((row.question, wanted.answer.strip()),),
+    )
+    await service.add_documents(session, [pair], by, now)
+    return pair.id
+
+
+async def _tell(session: AsyncSession, vault: Vault, row: OpenQuestion, now: datetime) -> None:
+    """One event for each message that asked; who asked is forgotten with it."""
+    told: set[tuple[str, str, str]] = set()
+    events = []
+    for asked in await session.scalars(select(Asked).where(Asked.question_id == row.id, Asked.address.is_not(None)).with_for_update()):
+        words = vault.open(asked.address) if asked.address else None
+        asked.address = None
+        if words is None:
+            continue
+        asker = AskerIn.model_validate_json(words)
+        if (where := (asker.channel, asker.chat_id, asker.message_id)) in told:
+            continue
+        told.add(where)
+        events.append(
+            QuestionAnswered(
+                id=new_event_id(),
+                channel=asker.channel,
+                chat_id=asker.chat_id,
+                audience="reporter" if asker.private else "group",
+                at=now,
+                message_id=asker.message_id,
+                thread_id=asker.thread_id,
+                question=row.question,
+                answer=row.answer,
+            )
+        )
+    await session.flush()
+    await post(session, vault, events)
+
+
+async def vote(session: AsyncSession, vault: Vault, wanted: VoteIn) -> VotesView:
     """Count a vote, a changed one instead of the old; a 👎 also queues the question."""
     digest = _digest(wanted.external_id)
-    row = await session.get(Vote, digest)
+    row = await session.get(Vote, digest, with_for_update=True)
     if row is None:
         row = Vote(digest=digest)
         session.add(row)
     row.doc, row.helpful, row.at = wanted.doc, wanted.helpful, wanted.at
     await session.flush()
     if not wanted.helpful:
-        again = QuestionIn(external_id=wanted.external_id, question=wanted.question, reason="not_helpful", grid=wanted.grid, at=wanted.at)
-        await ask(session, again)
-    counted = select(Vote.helpful, func.count()).where(Vote.doc == wanted.doc).group_by(Vote.helpful)
-    votes = {row[0]: row[1] for row in await session.execute(counted)}
-    return VotesView(doc=wanted.doc, helpful=votes.get(True, 0), not_helpful=votes.get(False, 0))
+        again = QuestionIn(
+            external_id=wanted.external_id,
+            question=wanted.question,
+            reason="not_helpful",
+            grid=wanted.grid,
+            given=wanted.given,
+            given_doc=wanted.doc,
+            asker=wanted.asker,
+            at=wanted.at,
+        )
+        await ask(session, vault, again)
+    return VotesView(doc=wanted.doc, **(await votes_on(session, [wanted.doc]))[wanted.doc])
 
 
-async def _question(session: AsyncSession, id: int) -> OpenQuestion:
+async def votes_on(session: AsyncSession, docs: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Document id → how many found its answers `helpful` and `not_helpful`."""
+    found = {doc: {"helpful": 0, "not_helpful": 0} for doc in docs}
+    counted = select(Vote.doc, Vote.helpful, func.count()).where(Vote.doc.in_(docs)).group_by(Vote.doc, Vote.helpful)
+    for doc, helpful, number in await session.execute(counted):
+        found[doc]["helpful" if helpful else "not_helpful"] = number
+    return found
+
+
+async def forget_asker(session: AsyncSession, vault: Vault, channel: str, handle: str) -> None:
+    """Somebody wants to be forgotten: nobody can tell any more that they asked, and they are not told the answer."""
+    person = vault.pseudonym(channel, handle)
+    await session.execute(update(Asked).where(Asked.person == person).values(person="", address=None))
+
+
+async def forget_old(db: Database, before: datetime) -> int:
+    """Where people are who asked before this moment and were never answered; how many."""
+    async with db.writing() as session:
+        old = select(OpenQuestion.id).where(OpenQuestion.last_at < before)
+        over = update(Asked).where(Asked.address.is_not(None), Asked.question_id.in_(old)).values(address=None, person="")
+        return len(list(await session.scalars(over.returning(Asked.digest))))
+
+
+async def question_of(session: AsyncSession, id: int) -> OpenQuestion:
+    """Raises 404."""
     row = await session.get(OpenQuestion, id)
     if row is None:
         raise not_found("This question")

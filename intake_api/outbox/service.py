@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from intake_api.contracts import Event
+from intake_api.contracts import Event, News
 from intake_api.outbox.tables import Outbox
 from intake_api.vault import Vault
 
@@ -46,7 +46,7 @@ def new_event_id() -> str:
     return str(uuid.uuid4())
 
 
-async def post(session: AsyncSession, vault: Vault, events: Iterable[Event], kind: Literal["chat", "ticket"] = "chat") -> None:
+async def post(session: AsyncSession, vault: Vault, events: Iterable[News], kind: Literal["chat", "ticket"] = "chat") -> None:
     """Events to a private chat carry a person's handle and lie sealed until they are sent."""
     rows = []
     for event in events:
@@ -56,7 +56,7 @@ async def post(session: AsyncSession, vault: Vault, events: Iterable[Event], kin
             {
                 "id": event.id,
                 "kind": kind,
-                "ticket_id": event.ticket.id,
+                "ticket_id": event.ticket.id if isinstance(event, Event) else "",
                 "type": event.type,
                 "chat": "" if private else f"{event.channel}:{event.chat_id}",
                 "event": vault.seal(words) if private else words.encode(),

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import delete, select, update
 
-from intake_api.contracts import Event, shard_of
+from intake_api.contracts import NEWS, shard_of
 from intake_api.db import Database
 from intake_api.outbox.lease import Holding
 from intake_api.outbox.service import POKE
@@ -78,7 +78,7 @@ def _shard(words: str, row: Outbox, shards: int) -> int:
 
 
 def _private_chat(words: str) -> str:
-    event = Event.model_validate_json(words)
+    event = NEWS.validate_json(words)
     return f"{event.channel}:{event.chat_id}"
 
 

@@ -22,6 +22,7 @@ from intake_api.contracts import (
     Verification,
 )
 from intake_api.deps import Caller, Config, Now, Safe, Session, allow
+from intake_api.knowledge.asking import forget_asker
 from intake_api.outbox.service import poke_after
 from intake_api.problems import invalid, not_found
 from intake_api.security import Principal
@@ -125,7 +126,9 @@ async def tickets_of_person(handle: HandlePart, who: Assistant, desk: OnDesk) ->
 @router.post("/people/{handle}/forget", summary="Forget a person")
 async def forget_person(handle: HandlePart, who: Assistant, desk: OnDesk) -> Forgotten:
     """Their reports become anonymous for good; the tickets stay."""
-    return await service.forget_person(desk, *_split(handle))
+    channel, account = _split(handle)
+    await forget_asker(desk.session, desk.vault, channel, account)
+    return await service.forget_person(desk, channel, account)
 
 
 def _split(handle: str) -> tuple[str, str]:

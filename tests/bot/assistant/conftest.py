@@ -16,7 +16,7 @@ from bot.bench.installation import sample_grid
 from bot.channels.contract import Button, Speech
 from intake_api.app import create_app
 from intake_api.client import IntakeClient
-from intake_api.contracts import Act, ChatSettings, Event, GridIn, TicketDetail
+from intake_api.contracts import NEWS, Act, ChatSettings, GridIn, TicketDetail
 from intake_api.grids.service import bind_chat, put_grid, put_settings
 from intake_api.outbox.tables import Outbox
 from intake_api.settings import Settings
@@ -52,7 +52,7 @@ class Town(Stage):
         for row in rows:
             self.told = row.seq
             words = self.app.state.vault.open(row.event) if row.sealed else row.event
-            await self.mind.learn(Event.model_validate_json(words))
+            await self.mind.learn(NEWS.validate_json(words))
         return self.speeches(said)
 
     async def hear(self, who: str, text: str = "", **more: Any) -> list[Speech]:

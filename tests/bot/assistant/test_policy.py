@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from datetime import date
 
 import pytest
 
 from bot.assistant.policy import LivePolicy
 from intake_api.client import IntakeError
+from intake_api.contracts import PassagesView, PassageView
 from nlp.schema import Passage
 
 TODAY = date(2026, 6, 2)
@@ -22,10 +24,13 @@ class Source:
     def __init__(self) -> None:
         self.version, self.held, self.away = 1, [passage("第六条 携犬出户应当使用长度不超过两米的牵引绳。")], False
 
-    async def passages(self, known_version: int) -> tuple[int, list[Passage]] | None:
+    async def changed_passages(self, version: int, cursor: str = "") -> PassagesView:
         if self.away:
             raise IntakeError("unreachable", retryable=True)
-        return None if known_version == self.version else (self.version, self.held)
+        if version == self.version:
+            return PassagesView(version=version)
+        views = [PassageView(**asdict(p)) for p in self.held]
+        return PassagesView(version=self.version, whole=True, changed=[p.doc for p in self.held], passages=views)
 
 
 async def ask(policy: LivePolicy, question: str) -> str:

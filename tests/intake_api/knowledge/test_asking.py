@@ -13,6 +13,7 @@ from intake_api.contracts import QuestionIn, VoteIn
 from intake_api.knowledge.service import add_documents
 from intake_api.sample import sample_documents
 from nlp.retrieve import Base
+from nlp.schema import Passage
 from tests.intake_api.doors import Clock, SignIn, assert_problem
 
 NOW = datetime(2026, 6, 2, 8, 30, tzinfo=UTC)
@@ -24,6 +25,11 @@ def question(message: str, words: str = "老年证丢了去哪里补？", grid: 
 
 def vote(user: str, helpful: bool) -> VoteIn:
     return VoteIn(external_id=f"web:m:{user}", question="遛狗要牵绳吗", doc="pets", helpful=helpful, at=NOW)
+
+
+async def base(intake: IntakeClient) -> Base:
+    page = await intake.changed_passages(-1)
+    return Base.build([Passage(**dict(one)) for one in page.passages])
 
 
 async def queue(administrator: httpx.AsyncClient, state: str = "open") -> list[dict[str, Any]]:
@@ -47,9 +53,7 @@ async def test_an_answer_with_one_click_into_the_base(intake: IntakeClient, admi
     answered = await administrator.post(f"/v1/knowledge/questions/{asked.id}/answer", json=body)
     assert answered.status_code == 200, answered.text
     assert await queue(administrator) == []
-    fetched = await intake.passages(-1)
-    assert fetched is not None
-    answer = Base.build(fetched[1]).answer("老年证丢了去哪里补")
+    answer = (await base(intake)).answer("老年证丢了去哪里补")
     assert answer is not None
     assert answer.text == "带身份证到社区服务中心补办。"
     assert_problem(await administrator.post(f"/v1/knowledge/questions/{asked.id}/answer", json=body), 409, "question_settled")
@@ -62,7 +66,7 @@ async def test_an_empty_answer_is_no_answer_and_dismissing_is_one(intake: Intake
     where = f"/v1/knowledge/questions/{asked.id}/answer"
     assert_problem(await administrator.post(where, json={"answer": "  "}), 422, "answer_missing")
     assert (await administrator.post(where, json={"dismiss": True, "into_base": True})).json()["state"] == "dismissed"
-    assert await intake.passages(0) is None
+    assert (await intake.changed_passages(0)).changed == []
     assert_problem(await administrator.post("/v1/knowledge/questions/999/answer", json={"dismiss": True}), 404, "not_found")
 
 
@@ -84,9 +88,7 @@ async def test_only_services_ask_and_only_administrators_answer(intake: IntakeCl
 async def test_the_sample_base_answers(app: FastAPI, intake: IntakeClient, clock: Clock) -> None:
     async with app.state.db.writing() as session:
         assert await add_documents(session, sample_documents(), "demo", clock.now) == 8
-    fetched = await intake.passages(-1)
-    assert fetched is not None
-    answer = Base.build(fetched[1]).answer("电动车上牌收费吗")
+    answer = (await base(intake)).answer("电动车上牌收费吗")
     assert answer is not None
     assert "上牌不收取费用" in answer.text
     assert "示例" in answer.citation.title
