@@ -13,8 +13,10 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
 from models.calibrate import calibration_error, coverage, softmax, temperature, thresholds
-from models.corpora import Labelled, labelled_messages, labelled_real, transcript_reports
+from models.composed.reading import conversations
+from models.corpora import Labelled, labelled_real, reports_of, transcript_reports
 from models.fit import Fitted, Recipe, fit
+from models.talks import AUTHORS, training_singles
 from nlp.classify import rank
 from nlp.encoder import Encoder
 from nlp.grams import Description, Field
@@ -27,7 +29,7 @@ FOLDS = 5
 RECIPE = Recipe({"text": Field((1, 4), 2)}, share={"svm": 1.0}, c_svm=0.3)
 HEAD_SHARE = 0.5
 HEAD_C = 10.0
-_AUTHORS = ("train_a", "train_b")
+COMPOSED = "talk"
 Array = npt.NDArray[Any]
 
 
@@ -43,8 +45,9 @@ class Set:
 
 def training_set(data: Path, taxonomy: Taxonomy, encoder: Encoder | None) -> Set:
     said = [Labelled(w, m.id, "", "report", False, "catalogue", "catalogue") for m in taxonomy.matters for w in (*m.says, m.name)]
-    told = [m for m in labelled_messages(data) if m.category]
-    rows = [*said, *told, *labelled_real(data), *transcript_reports(data, "train_a"), *transcript_reports(data, "train_b")]
+    told = [m for m in training_singles(data) if m.category]
+    talks = [r for name in AUTHORS for r in transcript_reports(data, name)]
+    rows = [*said, *told, *labelled_real(data), *talks, *reports_of(conversations(), COMPOSED)]
     rows = [r for r in rows if taxonomy.matter(r.category)]
     texts = [normalise(r.text).text for r in rows]
     vectors = encoder.encode(texts) if encoder else None
@@ -52,9 +55,12 @@ def training_set(data: Path, taxonomy: Taxonomy, encoder: Encoder | None) -> Set
 
 
 def _fold(row: Labelled) -> int:
-    """Transcripts part by author, real messages by letter, composed ones by row."""
-    if row.source in _AUTHORS:
-        return _AUTHORS.index(row.source)
+    """Transcripts part by author (those composed here by region: the first letters of their id), real messages by letter,
+    single composed ones by row."""
+    if row.source in AUTHORS:
+        return AUTHORS.index(row.source)
+    if row.source == COMPOSED:
+        return crc32(row.group[: len(COMPOSED) + 3].encode()) % FOLDS
     return -1 if row.source == "catalogue" else crc32(row.group.encode()) % FOLDS
 
 
@@ -132,7 +138,7 @@ def calibrate(fitted: Fitted, unseen: Unseen, rows: Sequence[Labelled]) -> dict[
 
 
 def _is_natural(row: Labelled) -> bool:
-    return row.source != "messages" and (row.kind == "report" or row.source not in _AUTHORS)
+    return row.source not in ("messages", "composed") and (row.kind == "report" or row.source not in (*AUTHORS, COMPOSED))
 
 
 def _decide(config: dict[str, Any], mode: str, p: Array, right: Array, labels: Sequence[str]) -> dict[str, float]:

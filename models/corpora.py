@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 DATA_VARIABLE = "MINHU_DATA"
 DEFAULT_DATA = Path(__file__).parents[1].parent / "shared" / "data"
@@ -92,8 +93,13 @@ def transcripts(folder: Path, name: str) -> list[dict[str, Any]]:
 
 def transcript_reports(folder: Path, name: str) -> list[Labelled]:
     """Messages of kind report or question that carry a category; grouped by transcript."""
+    return reports_of(transcripts(folder, name), name)
+
+
+def reports_of(told: Iterable[dict[str, Any]], name: str) -> list[Labelled]:
+    """As `transcript_reports`, of transcripts at hand; `name` is their source."""
     found = []
-    for transcript in transcripts(folder, name):
+    for transcript in told:
         burning = {m["id"] for m in transcript["matters"] if m["emergency"]}
         for message in transcript["messages"]:
             gold = message["gold"]
@@ -104,6 +110,21 @@ def transcript_reports(folder: Path, name: str) -> list[Labelled]:
     return found
 
 
+def hotline_items(folder: Path) -> list[tuple[str, str, str]]:
+    """`letters/fuzhou_12345.csv`: (title, body, the authority's reply)."""
+    return [(r["title"], r["body"], r["reply"]) for r in _rows(_file(folder, "letters/fuzhou_12345.csv"))]
+
+
+def question_pairs(folder: Path) -> list[tuple[str, str, str]]:
+    """`pairs/lcqmc_dev.tsv`: (question, one that means the same, one that only looks alike or ""), where both were judged."""
+    same: dict[str, list[str]] = {}
+    other: dict[str, list[str]] = {}
+    with _file(folder, "pairs/lcqmc_dev.tsv").open(encoding="utf8") as lines:
+        for one, two, judged in (line.rstrip("\n").split("\t") for line in lines):
+            (same if judged == "1" else other).setdefault(one, []).append(two)
+    return [(one, two, other.get(one, [""])[0]) for one, twos in same.items() for two in twos]
+
+
 def small_talk(folder: Path) -> Iterator[tuple[str, str]]:
     """(source, text) of what is nobody's request: text messages, and the turns of short dialogues."""
     with _file(folder, "chat/sms.txt").open(encoding="utf8") as lines:
@@ -111,3 +132,8 @@ def small_talk(folder: Path) -> Iterator[tuple[str, str]]:
     with _file(folder, "chat/weibo_dialogues.jsonl").open(encoding="utf8") as lines:
         for line in lines:
             yield from (("weibo", turn) for turn in json.loads(line))
+
+
+def is_training_talk(text: str) -> bool:
+    """One half of the text messages may be learnt from, the other is for measuring."""
+    return crc32(text.encode()) % 2 == 0

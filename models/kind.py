@@ -7,15 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
-from zlib import crc32
 
 import numpy as np
 from sklearn.metrics import f1_score
 
 from models import kind_trees
-from models.corpora import labelled_messages, labelled_real, small_talk, transcripts
+from models.composed.reading import conversations as composed
+from models.corpora import is_training_talk, labelled_real, small_talk, transcripts
 from models.fit import Fitted, Recipe, fit
 from models.kind_trees import Ranker
+from models.talks import AUTHORS, training_singles, training_talks
 from models.utterances import spoken
 from nlp.gate import choose_kind, describe, kind_scores, plain_to_see
 from nlp.grams import Field
@@ -37,7 +38,7 @@ RECIPE = Recipe(
 COMPOSED_WEIGHT, REAL_WEIGHT, TALK_WEIGHT = 0.5, 0.25, 0.4
 TALK_ROWS = 3000
 LENT_SHARE = 0.7
-_KIND_OF: Mapping[str, Kind] = {"report": "report", "question": "question", "suggestion_or_praise": "report", "chat": "chat"}
+_KIND_OF: Mapping[str, Kind] = {**{kind: kind for kind in KINDS}, "suggestion_or_praise": "report"}
 
 Transcript = Mapping[str, Any]
 Figures = dict[str, Any]
@@ -66,7 +67,7 @@ def single_examples(data: Path, conversations: Sequence[Transcript]) -> list[Exa
     stand alone, as a line of a CSV does."""
     lender = random.Random(7)
     moments = [s.utterance for t in conversations for s in spoken(t) if s.utterance.role == "resident" and s.utterance.text]
-    singles = [(m.text, _KIND_OF[m.kind], COMPOSED_WEIGHT) for m in labelled_messages(data)]
+    singles = [(m.text, _KIND_OF[m.kind], COMPOSED_WEIGHT) for m in training_singles(data)]
     singles += [(m.text, _KIND_OF[m.kind], REAL_WEIGHT) for m in labelled_real(data)]
     singles += [(words, "report", COMPOSED_WEIGHT) for matter in load_taxonomy().matters for words in matter.says]
     talk = [text for source, text in small_talk(data) if source == "sms" and is_training_talk(text)]
@@ -78,10 +79,6 @@ def single_examples(data: Path, conversations: Sequence[Transcript]) -> list[Exa
     return found
 
 
-def is_training_talk(text: str) -> bool:
-    return crc32(text.encode()) % 2 == 0
-
-
 def fit_kind(examples: Sequence[Example], name: str = NAME) -> Fitted:
     """Messages that are plain to see stay out: the model never meets them."""
     taught = [(e, normalise(e.utterance.text).text) for e in examples]
@@ -90,10 +87,10 @@ def fit_kind(examples: Sequence[Example], name: str = NAME) -> Fitted:
     return fit(name, descriptions, [e.kind for e, _ in taught], RECIPE, [e.weight for e, _ in taught])
 
 
-def train_kind(data: Path, names: Sequence[str] = kind_trees.AUTHORS, progress: Callable[[str], None] = print) -> Fitted:
+def train_kind(data: Path, conversations: Sequence[Transcript] = (), progress: Callable[[str], None] = print) -> Fitted:
     """Words learned on one half of talks and singles judge the other half; what they answer there teaches the trees, and is the
     context in which the final words learn."""
-    conversations = [t for name in names for t in transcripts(data, name)]
+    conversations = conversations or training_talks(data)
     singles = single_examples(data, conversations)
     random.Random(5).shuffle(singles)
     halves, ranker = ((conversations[0::2], singles[0::2]), (conversations[1::2], singles[1::2])), kind_trees.blind_ranker(data)
@@ -114,10 +111,11 @@ def train_kind(data: Path, names: Sequence[str] = kind_trees.AUTHORS, progress: 
 
 
 def across_authors(data: Path, progress: Callable[[str], None] = print) -> tuple[Figures, float]:
-    """What models that have read one author answer to the other, and the temperature under which those answers are believed best."""
-    figures, temperatures, (one, other) = Figures(), [], kind_trees.AUTHORS
+    """What models that have read one author, and what was composed here, answer to the other; and the temperature under which
+    those answers are believed best."""
+    figures, temperatures, (one, other) = Figures(), [], AUTHORS
     for read, asked in ((one, other), (other, one)):
-        model = train_kind(data, (read,), progress).runtime()
+        model = train_kind(data, [*transcripts(data, read), *composed()], progress).runtime()
         found = kind_trees.unread(transcripts(data, asked), model, kind_trees.blind_ranker(data))
         figures[f"{read}_to_{asked}"] = scores(list(zip(found.kinds, found.answers, strict=True)))
         temperatures.append(found.temperature())

@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from models.calibrate import temperature
-from models.category import fit_category, training_set
+from models.category import COMPOSED, fit_category, training_set
 from models.fit import Fitted
 from models.grow import grow
+from models.talks import AUTHORS
 from models.utterances import spoken
 from nlp.classify import rank
 from nlp.gate import by_kind, choose_kind, describe, judged, kind_scores, plain_to_see
@@ -28,7 +29,6 @@ Array = npt.NDArray[Any]
 Ranker = Callable[[str], RankedCategory]
 Transcript = Mapping[str, Any]
 
-AUTHORS = ("train_a", "train_b")
 GROWTH: Mapping[str, Any] = {"rounds": 80, "leaves": 10, "rate": 0.1, "least": 8}
 SHARE = 0.6
 """Of the trees in the joint answer."""
@@ -57,7 +57,7 @@ def blind_ranker(data: Path, unread: Collection[str] = ()) -> Ranker:
     """A ranker that has read no conversation and none of the normalised texts `unread`: what it says of those is as good as
     what it will say of a stranger's."""
     train = training_set(data, load_taxonomy(), None)
-    keep = np.array([r.source not in AUTHORS and t not in unread for r, t in zip(train.rows, train.texts, strict=True)])
+    keep = np.array([r.source not in (*AUTHORS, COMPOSED) and t not in unread for r, t in zip(train.rows, train.texts, strict=True)])
     fitted = fit_category(train, keep, None)
     fitted.config["temperature"] = _TEMPERATURE
     return ranker_of(fitted.runtime())

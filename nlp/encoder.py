@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -35,8 +36,28 @@ class Encoder(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a tuned encoder answers by itself: weights float32 [dimensions + 1, labels], the last row being the bias.
+
+    `first`: it reads the state of the text's first piece, else the vector.
+    """
+
+    labels: tuple[str, ...]
+    weights: Floats
+    first: bool
+
+    def logits(self, state: Floats) -> Floats:
+        """[dimensions] → [labels] float32."""
+        total: Floats = state @ self.weights[:-1] + self.weights[-1]
+        return total
+
+
 class OnnxEncoder:
-    """An encoder from a folder with encoder.onnx, tokenizer.json and config.json; safe to share between threads."""
+    """An encoder from a folder with encoder.onnx, tokenizer.json and config.json; safe to share between threads.
+
+    `heads` (from heads.safetensors, where the encoder was tuned): task → Head.
+    """
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
         """Raises EncoderError when the folder is not whole. `threads`: cores one call may use."""
@@ -56,7 +77,9 @@ class OnnxEncoder:
             self._session = onnxruntime.InferenceSession(str(folder / "encoder.onnx"), options, providers=["CPUExecutionProvider"])
             self._name, self._dimensions = str(config["name"]), int(config["dimensions"])
             self._prefix: dict[str, str] = dict(config["prefix"])
-            self._tokenizer.enable_truncation(int(config["max_pieces"]))
+            self._pieces = int(config["max_pieces"])
+            self._tokenizer.enable_truncation(self._pieces)
+            self.heads = _heads(folder, config.get("heads", {}))
         except Exception as error:  # tokenizers and onnxruntime raise bare Exceptions for a damaged file
             raise EncoderError(f"{folder} holds no usable encoder ({error}); run: minhu models ship --task encoder") from error
 
@@ -76,10 +99,23 @@ class OnnxEncoder:
         rows = list(self._pool.map(self._run, pieces)) if self._pool and len(pieces) > 1 else [self._run(p) for p in pieces]
         return np.vstack(rows) if rows else np.zeros((0, self._dimensions), np.float32)
 
-    def _run(self, pieces: list[int]) -> Floats:
+    def judge(self, task: str, text: str) -> Floats:
+        """[labels] logits of one text by the head `task`. Raises KeyError where the encoder has none."""
+        head = self.heads[task]
+        pieces = self._tokenizer.encode(text).ids
+        return head.logits(self._run(pieces, "first" if head.first else "vectors")[0])
+
+    def _run(self, pieces: list[int], output: str = "vectors") -> Floats:
         ids = np.array([pieces], np.int64)
-        vector: Floats = self._session.run(["vectors"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})[0]
-        return vector
+        found: Floats = self._session.run([output], {"input_ids": ids, "attention_mask": np.ones_like(ids)})[0]
+        return found
+
+
+def _heads(folder: Path, described: Mapping[str, Any]) -> dict[str, Head]:
+    from safetensors.numpy import load_file
+
+    tensors = load_file(folder / "heads.safetensors") if described else {}
+    return {task: Head(tuple(row["labels"]), tensors[task], bool(row["first"])) for task, row in described.items()}
 
 
 class SentenceTransformerEncoder:

@@ -69,6 +69,17 @@ def _is_another_matter(signs: Mapping[str, float]) -> bool:
     return signs["house:own"] == -1 and signs["category:own"] < _FOREIGN and signs["category:best"] > _SURE
 
 
+def reconsider(scores: Mapping[Kind, float], answer: Floats, weights: Mapping[str, float], utterance: Utterance) -> dict[Kind, float]:
+    """The scores of words and signs joined with what the encoder answered on reading the message in its situation.
+
+    `answer`: [KINDS] logits; `weights`: its `share` of the joint logarithms, and its `temperature`.
+    """
+    share = np.float32(weights["share"])
+    before = np.log(np.array([scores[kind] for kind in KINDS], np.float32) + np.float32(1e-6))
+    mixed: Floats = (1 - share) * before + share * _log(answer / np.float32(weights["temperature"]))
+    return _allowed(dict(zip(KINDS, softmax(mixed).tolist(), strict=True)), utterance)
+
+
 def by_kind(labels: Sequence[str], logits: Floats) -> Floats:
     """[labels] → [KINDS]; a kind the model never met gets next to nothing."""
     known = dict(zip(labels, logits.tolist(), strict=True))

@@ -12,9 +12,10 @@ from typing import Any
 import yaml
 
 from nlp.classify import in_context, rank
+from nlp.context import in_words
 from nlp.emergency import emergency_cues, find_emergency
-from nlp.encoder import Encoder, EncoderError, load_encoder
-from nlp.gate import choose_kind, kind_scores
+from nlp.encoder import Encoder, EncoderError, OnnxEncoder, load_encoder
+from nlp.gate import choose_kind, kind_scores, reconsider
 from nlp.linear import LinearModel, ModelError
 from nlp.place import find_places
 from nlp.privacy import mask
@@ -39,6 +40,14 @@ class Shipped:
     kind: LinearModel | None = None
     encoder: Encoder | None = None
     faults: tuple[str, ...] = ()
+
+    @property
+    def reader(self) -> OnnxEncoder | None:
+        """The encoder, where it was tuned to read kinds in their situation and the kind model knows what its word weighs."""
+        told = self.kind.config.get("reader") if self.kind else None
+        if not told or not isinstance(self.encoder, OnnxEncoder) or "kind" not in self.encoder.heads:
+            return None
+        return self.encoder if told["encoder"] == self.encoder.name else None
 
     @property
     def version(self) -> str:
@@ -103,7 +112,7 @@ class Understander:
         text = normalise(utterance.text[:MAX_TEXT]).text
         masked = mask(utterance.text, gazetteer.official_phones)
         words = rank(text, self.models.category, self.taxonomy) if self.models.category else None
-        scores = kind_scores(utterance, self.models.kind, text, words)
+        scores = self._kinds(utterance, text, words)
         kind = choose_kind(scores, self._kind_thresholds())
         emergency = find_emergency(text, role=utterance.role, taxonomy=self.taxonomy)
         alone = self.category(text) if kind in _TOLD or emergency else RankedCategory()
@@ -168,6 +177,17 @@ class Understander:
             return None
         matter = self.taxonomy.matter(burning[0][0])
         return Emergency(burning[0][0], matter.call or _DEFAULT_CALL) if matter else None
+
+    def _kinds(self, utterance: Utterance, text: str, words: RankedCategory | None) -> dict[Kind, float]:
+        """Words and signs first; where they are in doubt, the encoder reads the message in its situation."""
+        scores = kind_scores(utterance, self.models.kind, text, words)
+        reader = self.models.reader
+        if reader is None or self.models.kind is None:
+            return scores
+        weights = self.models.kind.config["reader"]
+        if max(scores.values()) >= weights["sure"]:
+            return scores
+        return reconsider(scores, reader.judge("kind", in_words(utterance, text)), weights, utterance)
 
     def _kind_thresholds(self) -> dict[str, float]:
         return dict(self.models.kind.config.get("thresholds", {})) if self.models.kind else {}

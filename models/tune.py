@@ -1,0 +1,248 @@
+"""Fine-tunes the encoder on all tasks at once: matters, letters, kinds in context, alarms, duplicates and replies by contrast."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models.corpora import hotline_items, letters, question_pairs
+from models.distil import batches, padded, pooled, unlabelled
+from models.kind import conversation_examples, single_examples
+from models.talks import is_held_out, training_singles, training_talks
+from nlp.context import in_words
+from nlp.gate import plain_to_see
+from nlp.schema import KINDS
+from nlp.taxonomy import load_taxonomy
+from nlp.text import normalise
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers import BertModel
+
+RATE, HEAD_RATE = 6e-5, 1e-3
+EPOCHS = 3
+SHARPNESS = 20.0
+"""Cosines times this are the logits of the contrast (temperature 0.05)."""
+SPREAD = 20.0
+"""Heads read vectors of this length: of length 1 their weights would have to grow for many epochs."""
+SEED = 11
+KEEP_WEIGHT = 10.0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A task with labels: rows of (text, label, weight). `first`: it reads the state of `<s>`, the others the mean."""
+
+    name: str
+    labels: tuple[str, ...]
+    rows: list[tuple[str, str, float]]
+    pieces: int = 64
+    size: int = 32
+    first: bool = False
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Rows of (text, its match, a look-alike that is none or ""); the other matches of a batch are no matches either."""
+
+    name: str
+    rows: list[tuple[str, str, str]]
+    pieces: int = 64
+    size: int = 24
+
+
+@dataclass
+class Lessons:
+    choices: list[Choice] = field(default_factory=list)
+    contrasts: list[Contrast] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+
+
+def lessons(data: Path) -> Lessons:
+    """Everything the training sets teach, less what is held out. No text of a development set is among it."""
+    talks = [t for t in training_talks(data) if not is_held_out(t["id"])]
+    singles = [m for m in training_singles(data) if not is_held_out(m.group)]
+    every = random.Random(SEED)
+    kept = every.sample(unlabelled(data), 12_000)
+    return Lessons(
+        [_matters(talks, singles), _letters(data), _kinds(data, talks), _alarms(talks, singles, data)],
+        [Contrast("matters", list(_same_matter(talks))), Contrast("questions", question_pairs(data)), _replies(data)],
+        kept,
+    )
+
+
+def _read(text: str) -> str:
+    return normalise(text).text
+
+
+def _matters(talks: Sequence[Any], singles: Sequence[Any]) -> Choice:
+    taxonomy = load_taxonomy()
+    rows = [(_read(words), m.id, 1.0) for m in taxonomy.matters for words in (*m.says, m.name)]
+    rows += [(_read(m.text), m.category, 1.0) for m in singles if m.category]
+    for talk in talks:
+        for message in talk["messages"]:
+            gold = message["gold"]
+            if gold["kind"] in ("report", "question") and gold.get("category") and len(message["text"]) > 1:
+                rows.append((_read(message["text"]), gold["category"], 1.0))
+    labels = taxonomy.ids()
+    return Choice("matter", labels, [row for row in rows if row[1] in labels])
+
+
+def _letters(data: Path) -> Choice:
+    rows = []
+    for letter in letters(data, "train"):
+        if is_held_out(letter.row):
+            continue
+        rows.append((_read(letter.title), letter.label, 1.0))
+        if letter.detail:
+            rows.append((f"{_read(letter.title)} {_read(letter.detail)[:120]}", letter.label, 1.0))
+    return Choice("letters", tuple(sorted({label for _, label, _ in rows})), rows, pieces=80)
+
+
+def _kinds(data: Path, talks: Sequence[Any]) -> Choice:
+    rows: list[tuple[str, str, float]] = []
+    for example in [*conversation_examples(talks), *single_examples(data, talks)]:
+        text = _read(example.utterance.text)
+        if plain_to_see(example.utterance, text) is None:
+            rows.append((in_words(example.utterance, text), example.kind, example.weight))
+    return Choice("kind", KINDS, rows, pieces=80, first=True)
+
+
+def _alarms(talks: Sequence[Any], singles: Sequence[Any], data: Path) -> Choice:
+    rows = [(_read(m.text), "alarm" if m.emergency else "calm", 1.0) for m in singles]
+    for talk in talks:
+        burning = {m["id"] for m in talk["matters"] if m["emergency"]}
+        for message in talk["messages"]:
+            if len(message["text"]) > 1:
+                alarm = message["gold"]["kind"] == "report" and message["gold"].get("matter") in burning
+                rows.append((_read(message["text"]), "alarm" if alarm else "calm", 1.0))
+    rows += [(_read(letter.title), "calm", 0.3) for letter in letters(data, "train")[::4]]
+    return Choice("alarm", ("calm", "alarm"), rows)
+
+
+def _same_matter(talks: Sequence[Any]) -> Iterator[tuple[str, str, str]]:
+    """Two residents' messages of one matter; the look-alike is of another matter of the same talk, of its category if there is one."""
+    rng = random.Random(SEED)
+    for talk in talks:
+        told: dict[str, list[str]] = {}
+        for message in talk["messages"]:
+            gold = message["gold"]
+            if gold["kind"] in ("report", "supplement") and gold.get("matter") and len(message["text"]) > 5:
+                told.setdefault(gold["matter"], []).append(_read(message["text"]))
+        category = {m["id"]: m["category"] for m in talk["matters"]}
+        for matter, texts in told.items():
+            others = sorted((m for m in told if m != matter), key=lambda m: category.get(m) != category.get(matter))
+            for one, two in pairwise(texts):
+                yield one, two, rng.choice(told[others[0]]) if others else ""
+
+
+def _replies(data: Path) -> Contrast:
+    rows = [(_read(title), "passage: " + _read(reply)[:160], "") for title, _, reply in hotline_items(data) if len(reply) > 20]
+    rows += [
+        (_read(letter.title), "passage: " + _read(letter.detail)[:140], "")
+        for letter in letters(data, "train")
+        if len(letter.detail) > 30 and not is_held_out(letter.row)
+    ]
+    return Contrast("replies", rows, pieces=112, size=20)
+
+
+def tune(
+    student: BertModel, teacher: BertModel, tokenizer: Tokenizer, taught: Lessons, say: Callable[[str], None] = print, epochs: int = EPOCHS
+) -> tuple[BertModel, dict[str, Any]]:
+    """→ the tuned student and its heads (name → torch.nn.Linear). The teacher's vectors of plain sentences are kept near, so
+    that meaning does not shrink to the labels. Word pieces stay as they are."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(SEED)
+    hidden = int(student.config.hidden_size)
+    heads = {choice.name: nn.Linear(hidden, len(choice.labels)) for choice in taught.choices}
+    student.embeddings.requires_grad_(requires_grad=False)
+    student.train()
+    body = [p for p in student.parameters() if p.requires_grad]
+    groups = [{"params": body, "lr": RATE}, {"params": [p for h in heads.values() for p in h.parameters()], "lr": HEAD_RATE}]
+    optimiser = torch.optim.AdamW(groups, weight_decay=0.01)
+    plan = [step for epoch in range(epochs) for step in _plan(taught, epoch)]
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [RATE, HEAD_RATE], total_steps=len(plan) + 1, pct_start=0.08)
+    losses: dict[str, list[float]] = {}
+    begun = time.monotonic()
+    for number, (lesson, rows) in enumerate(plan, 1):
+        with torch.autocast("cpu", torch.bfloat16):
+            if isinstance(lesson, Choice):
+                loss = _choose(student, tokenizer, heads[lesson.name], lesson, rows)
+            elif isinstance(lesson, Contrast):
+                loss = _contrast(student, tokenizer, lesson, rows)
+            else:
+                loss = _keep(student, teacher, tokenizer, rows)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(body, 1.0)
+        optimiser.step()
+        optimiser.zero_grad()
+        schedule.step()
+        losses.setdefault(getattr(lesson, "name", "keep"), []).append(float(loss.detach()))
+        if number % 200 == 0:
+            shown = ", ".join(f"{name} {sum(found[-40:]) / len(found[-40:]):.3f}" for name, found in losses.items())
+            say(f"tune {number}/{len(plan)} ({time.monotonic() - begun:.0f} s): {shown}")
+    student.train(False)
+    return student, heads
+
+
+def _plan(taught: Lessons, epoch: int) -> list[tuple[Any, Sequence[Any]]]:
+    rng = random.Random(SEED + epoch)
+    steps: list[tuple[Any, Sequence[Any]]] = []
+    given: list[Choice | Contrast] = [*taught.choices, *taught.contrasts]
+    for lesson in given:
+        rows: list[Any] = sorted(lesson.rows, key=lambda row: len(row[0]) + 8 * rng.random())
+        found = [rows[i : i + lesson.size] for i in range(0, len(rows), lesson.size)]
+        steps += [(lesson, rows) for rows in found if len(rows) > 4]
+    steps += [("keep", rows) for rows in batches(taught.kept[epoch % 3 :: 3], 32, epoch)]
+    rng.shuffle(steps)
+    return steps
+
+
+def _choose(student: BertModel, tokenizer: Tokenizer, head: Any, lesson: Choice, rows: Sequence[tuple[str, str, float]]) -> Any:
+    import torch
+    from torch.nn import functional
+
+    ids, mask = padded(tokenizer, [text for text, _, _ in rows], lesson.pieces)
+    states = student(input_ids=ids, attention_mask=mask).last_hidden_state.float()
+    vectors = states[:, 0] if lesson.first else SPREAD * functional.normalize(pooled(states, mask), dim=-1)
+    logits = head(functional.dropout(vectors, 0.1))
+    right = torch.tensor([lesson.labels.index(label) for _, label, _ in rows])
+    weights = torch.tensor([weight for *_, weight in rows])
+    each = functional.cross_entropy(logits.float(), right, reduction="none", label_smoothing=0.05)
+    return (each * weights).sum() / weights.sum()
+
+
+def _vectors(student: BertModel, tokenizer: Tokenizer, texts: Sequence[str], pieces: int) -> Any:
+    from torch.nn import functional
+
+    ids, mask = padded(tokenizer, texts, pieces)
+    return functional.normalize(pooled(student(input_ids=ids, attention_mask=mask).last_hidden_state.float(), mask), dim=-1)
+
+
+def _contrast(student: BertModel, tokenizer: Tokenizer, lesson: Contrast, rows: Sequence[tuple[str, str, str]]) -> Any:
+    import torch
+    from torch.nn import functional
+
+    asked = _vectors(student, tokenizer, [a for a, _, _ in rows], lesson.pieces)
+    against = [b for _, b, _ in rows] + [c for _, _, c in rows if c]
+    offered = _vectors(student, tokenizer, against, lesson.pieces)
+    logits = SHARPNESS * asked @ offered.T
+    same = torch.tensor([[i != j and rows[i][1] == text for j, text in enumerate(against)] for i in range(len(rows))])
+    return functional.cross_entropy(logits.float().masked_fill(same, -1e4), torch.arange(len(rows))) * 0.5
+
+
+def _keep(student: BertModel, teacher: BertModel, tokenizer: Tokenizer, texts: Sequence[str]) -> Any:
+    import torch
+    from torch.nn import functional
+
+    with torch.no_grad():
+        wanted = _vectors(teacher, tokenizer, ["passage: " + text for text in texts], 64)
+    own = _vectors(student, tokenizer, ["passage: " + text for text in texts], 64)
+    return (1 - functional.cosine_similarity(own, wanted)).mean() * KEEP_WEIGHT

@@ -1,0 +1,57 @@
+"""A message with its situation as one line of words, for a model that reads: who says it, what it quotes, what was said before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nlp.schema import STAFF_ROLES, Earlier, Utterance
+
+PREVIOUS = 3
+QUOTED_CHARS, EARLIER_CHARS, TEXT_CHARS = 30, 22, 90
+_ROLES = {
+    "resident": "居民",
+    "micro_worker": "网格员",
+    "grid_worker": "网格员",
+    "community": "社区",
+    "property": "物业",
+    "department": "部门",
+}
+_MEDIA = {"photo": "图片", "video": "视频", "voice": "语音", "file": "文件", "location": "位置", "sticker": "表情"}
+_GAPS = ((180, "刚才"), (3600, "先前"), (float("inf"), "早前"))
+
+
+def in_words(utterance: Utterance, text: str) -> str:
+    """`text`: the normalised words of the message, which come first so that a cut takes the oldest talk away."""
+    parts = [f"{_ROLES[utterance.role]}:{_shown(text, utterance.media, TEXT_CHARS)}"]
+    if utterance.quotes_assistant:
+        parts.append("回复 助手")
+    elif utterance.quoted:
+        parts.append(f"回复 {_who(utterance.quoted, utterance)}:{_shown(utterance.quoted.text, utterance.quoted.media, QUOTED_CHARS)}")
+    parts += [_said(earlier, utterance) for earlier in _before(utterance)]
+    return " | ".join(parts)
+
+
+def _before(utterance: Utterance) -> Iterator[Earlier]:
+    """The last few messages, newest first, and the sender's own last report where it lies further back."""
+    last = utterance.previous[-PREVIOUS:][::-1]
+    yield from last
+    own = next((e for e in reversed(utterance.previous) if e.sender == utterance.sender and e.kind == "report"), None)
+    if own is not None and own not in last:
+        yield own
+
+
+def _said(earlier: Earlier, utterance: Utterance) -> str:
+    gap_s = (utterance.at - earlier.at).total_seconds() if utterance.at else float("inf")
+    when = next(word for limit, word in _GAPS if gap_s <= limit)
+    return f"{when} {_who(earlier, utterance)}:{_shown(earlier.text, earlier.media, EARLIER_CHARS)}"
+
+
+def _who(earlier: Earlier, utterance: Utterance) -> str:
+    if earlier.sender == utterance.sender:
+        return "本人"
+    return "工作人员" if earlier.role in STAFF_ROLES else "居民"
+
+
+def _shown(text: str, media: str | None, most: int) -> str:
+    words = " ".join(text.split())[:most]
+    return f"[{_MEDIA[media]}]{words}" if media in _MEDIA else words
