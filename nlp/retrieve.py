@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict
 from nlp import spans, trust
 from nlp.bm25 import Bm25
 from nlp.encoder import Encoder
-from nlp.readings import plain
 from nlp.meaning import Floats, Meaning, encode_passages
+from nlp.readings import fits, joined, leans, plain
 from nlp.schema import Answer, Citation, Hit, Passage
 from nlp.split import clause_at
 from nlp.terms import fold, pairs, synonyms_in, terms
@@ -39,6 +39,7 @@ class Tuning(BaseModel):
     candidates: int
     read: int
     refuse_below: float
+    fits_from: float
     trust: dict[str, float]
     trust_with_meaning: dict[str, float]
     fitted_for: str
@@ -87,11 +88,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was found for a question, best first, with the scores of all passages by words (float32 [passages])."""
+    """What was found for a question, best first, with the scores of all passages by words (float32 [passages]).
+
+    `vouched`: how far the base was trusted with the earlier question that this one leans on, where the same document answers both.
+    """
 
     question: str
     words: NDArray[np.float32]
     found: list[Found]
+    vouched: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -148,12 +153,12 @@ class Base:
         """The best passage of each of the `top` best documents, best first. Scores compare within one question only."""
         return self.hits(self.look(question, today=today, area=area, for_staff=for_staff), top)
 
-    def answer(self, question: str, *, today: str = "", area: str = "", for_staff: bool = True) -> Answer | None:
+    def answer(self, question: str, *, earlier: str = "", today: str = "", area: str = "", for_staff: bool = True) -> Answer | None:
         """The words that answer, quoted from their passage; None when nothing in the base is good enough.
 
         `confidence` is the calibrated probability that the base holds the answer; a curated answer is given word for word.
         """
-        return self.answer_from(self.look(question, today=today, area=area, for_staff=for_staff))
+        return self.answer_from(self.look(question, earlier=earlier, today=today, area=area, for_staff=for_staff))
 
     def hits(self, look: Look, top: int) -> list[Hit]:
         """As `search`, from what was found already."""
@@ -164,11 +169,28 @@ class Base:
                 break
         return list(found.values())
 
-    def look(self, question: str, *, today: str = "", area: str = "", for_staff: bool = True) -> Look:
+    def look(self, question: str, *, earlier: str = "", today: str = "", area: str = "", for_staff: bool = True) -> Look:
         """Passages that may be shown on a day (YYYY-MM-DD; "" = any) to somebody of an area (市/区/街道/社区; "" = any), best first.
 
-        `for_staff` False leaves out what is for staff only.
+        `for_staff` False leaves out what is for staff only. `earlier` is the question before this one in its thread: where this
+        one leans on it and finds nothing alone, both are looked for together, in passages that say what this one says.
         """
+        alone = self._look(question, today, area, for_staff)
+        if not earlier or not leans(question) or (alone.found and self._names_its_own(alone)):
+            return alone
+        before, both = self._look(earlier, today, area, for_staff), self._look(joined(earlier, question), today, area, for_staff)
+        sure = self.probability(before) if before.found else 0.0
+        known = int(self.doc_of[before.found[0].row]) if sure >= self.tuned.refuse_below else -1
+        shares = {one.row: fits(question, words_of(self.passages[one.row])) for one in both.found}
+        fitting = [one for one in both.found if shares[one.row] >= self.tuned.fits_from]
+        fitting.sort(key=lambda one: (self.doc_of[one.row] != known, -one.score - shares[one.row]))
+        return replace(both, found=fitting, vouched=sure if fitting and self.doc_of[fitting[0].row] == known else 0.0)
+
+    def _names_its_own(self, look: Look) -> bool:
+        """A question that is answered alone, from a document it names."""
+        return self.probability(look) >= self.tuned.refuse_below and self.signs(look)["title"] > 0
+
+    def _look(self, question: str, today: str, area: str, for_staff: bool) -> Look:
         if not self.passages or not question.strip():
             return Look(question, np.zeros(len(self.passages), np.float32), [])
         question = plain(question)
@@ -202,7 +224,7 @@ class Base:
     def probability(self, look: Look) -> float:
         """That the base holds the answer, judged by the best passage found."""
         by_meaning = self.meaning is not None and self.meaning.encoder.name == self.tuned.fitted_for
-        return trust.probability(self.signs(look), self.tuned.trust_with_meaning if by_meaning else self.tuned.trust)
+        return max(look.vouched, trust.probability(self.signs(look), self.tuned.trust_with_meaning if by_meaning else self.tuned.trust))
 
     def signs(self, look: Look) -> dict[str, float]:
         """What speaks for the best passage found (see nlp.trust); `meaning` is its cosine, 0 without an encoder."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from nlp.segment import cut_for_search
+from nlp.segment import cut, cut_for_search
 from nlp.text import normalise
 
 _LEXICON = Path(__file__).with_name("terms.yaml")
@@ -17,7 +17,8 @@ _RUN = re.compile(r"\w+")
 
 
 @lru_cache(maxsize=1)
-def _lexicon() -> dict[str, Any]:
+def lexicon() -> dict[str, Any]:
+    """terms.yaml as it stands there."""
     found: dict[str, Any] = yaml.safe_load(_LEXICON.read_text(encoding="utf8"))
     return found
 
@@ -50,36 +51,47 @@ def terms(text: str) -> list[str]:
 
 
 @lru_cache(maxsize=1)
-def _synonyms() -> dict[str, tuple[str, ...]]:
-    return {w: tuple(other for other in group if other != w) for group in _lexicon()["synonyms"] for w in group}
+def _other_names() -> dict[str, tuple[str, ...]]:
+    """What else is searched for a word: other names of the same thing, and how documents write what is said."""
+    found: dict[str, list[str]] = {w: [other for other in group if other != w] for group in lexicon()["synonyms"] for w in group}
+    for said, written in lexicon()["official"].items():
+        found.setdefault(said, []).extend(written)
+    return {word: tuple(dict.fromkeys(others)) for word, others in found.items()}
 
 
 @lru_cache(maxsize=1)
 def _asking() -> re.Pattern[str]:
-    return re.compile("|".join(re.escape(w) for w in sorted(_lexicon()["asking"], key=len, reverse=True)))
+    return re.compile("|".join(re.escape(w) for w in sorted(lexicon()["asking"], key=len, reverse=True)))
+
+
+@lru_cache(maxsize=1)
+def _asking_words() -> frozenset[str]:
+    return frozenset(lexicon()["asking_words"])
 
 
 def subject(question: str) -> str:
     """What a question is about: without the words that only ask; the whole question where nothing else would be left."""
-    left = _asking().sub(" ", fold(question)).strip()
+    left = topic(question)
     return left if len(left) > 1 else fold(question)
 
 
-def variants(question: str) -> list[str]:
-    """The question, and once more for each other name of what it names."""
-    folded = fold(question)
-    found = [folded]
-    for word in _named(folded):
-        found += [folded.replace(word, other) for other in _synonyms()[word]]
-    return found
+def topic(question: str) -> str:
+    """As `subject`, but empty where a question names nothing of its own (几天能拿到)."""
+    left = _asking().sub(" ", fold(question))
+    return "".join(word for word in cut(left) if word not in _asking_words()).strip()
+
+
+def other_names(word: str) -> tuple[str, ...]:
+    return _other_names().get(word, ())
 
 
 def synonyms_in(question: str) -> list[str]:
     """Other names for what a question names in daily speech (社保卡 for 医保卡); a part of a longer name found is no name."""
     folded = fold(question)
-    return list(dict.fromkeys(other for w in _named(folded) for other in _synonyms()[w] if other not in folded))
+    return list(dict.fromkeys(other for w in named(folded) for other in other_names(w) if other not in folded))
 
 
-def _named(folded: str) -> list[str]:
-    named = [w for w in _synonyms() if w in folded]
-    return [w for w in named if not any(w != longer and w in longer for longer in named)]
+def named(folded: str) -> list[str]:
+    """Words of a folded question that have other names."""
+    found = [w for w in _other_names() if w in folded]
+    return [w for w in found if not any(w != longer and w in longer for longer in found)]

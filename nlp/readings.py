@@ -1,0 +1,61 @@
+"""What a question in a chat asks: without what people put around it, and joined with the earlier one it leans on."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from nlp.terms import fold, lexicon, named, other_names, terms, topic
+
+_CLAUSE = re.compile(r"[^，。！？；,!?;\n]+[，。！？；,!?;\n]*")
+# shorter questions are what they are; in longer ones the clauses that ask are also read by themselves
+_LONG = 24
+_LEAST = 4
+_SHORT = 14
+
+
+@lru_cache(maxsize=1)
+def _framing() -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{one})" for one in lexicon()["framing"]))
+
+
+def plain(question: str) -> str:
+    """A question without greetings, calls and thanks; as it was where nothing of it would be left."""
+    left = _framing().sub(" ", question)
+    left = " ".join("".join(part for part in _CLAUSE.findall(left) if any(c.isalnum() for c in part)).split())
+    return left if len(topic(left)) > 1 else question
+
+
+def readings(question: str) -> list[str]:
+    """The question, and where it is long also its clauses that ask, each alone and with the clause before it."""
+    clauses = _CLAUSE.findall(question)
+    if len(question) < _LONG or len(clauses) < 2:
+        return [question]
+    found = [question]
+    for n, clause in enumerate(clauses):
+        if re.search(lexicon()["asks"], clause.strip()):
+            found += [part for part in (clause, "".join(clauses[max(0, n - 1) : n + 1])) if len(topic(part)) >= _LEAST]
+    return list(dict.fromkeys(found))
+
+
+def leans(question: str) -> bool:
+    """Whether a question may hang on something said before: it says so (那…呢, 也…吗), or is too short to name all it is about."""
+    folded, marks = fold(question).strip(), lexicon()["leaning"]
+    return 0 < len(folded) <= _SHORT or any(re.search(marks[name], folded) for name in ("opens", "ends", "holds"))
+
+
+def joined(earlier: str, question: str) -> str:
+    """The question with what the earlier one was about before it."""
+    return f"{topic(plain(earlier))}，{question}"
+
+
+def fits(question: str, passage: str) -> float:
+    """The share of what a leaning question says itself that a passage says too, under any of its names; 1 where it says nothing."""
+    said, text = re.sub(lexicon()["leaning"]["age"], " ", fold(question)), fold(passage)
+    units = []
+    for word in named(said):
+        units.append(any(one in text for one in (word, *other_names(word))))
+        said = said.replace(word, " ")
+    here = set(terms(passage))
+    units += [term in here for term in dict.fromkeys(terms(topic(said)))]
+    return sum(units) / len(units) if units else 1.0
