@@ -18,6 +18,7 @@ from intake_api.catalogue.service import ensure_default
 from intake_api.console.pages import router as console_router
 from intake_api.db import Database
 from intake_api.grids.api import router as grids_router
+from intake_api.incidents.api import router as incidents_router
 from intake_api.knowledge.api import router as knowledge_router
 from intake_api.media.api import router as media_router
 from intake_api.people.api import router as people_router
@@ -34,6 +35,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     grids_router,
     people_router,
     tickets_router,
+    incidents_router,
     media_router,
     knowledge_router,
     webhooks_router,

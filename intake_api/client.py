@@ -22,11 +22,14 @@ from intake_api.contracts import (
     Forgotten,
     GridIn,
     GridView,
+    IncidentPage,
+    IncidentView,
     KnowledgeView,
     LinkIn,
     MediaView,
     MigrateIn,
     OneTimeCodeView,
+    PartingPage,
     PassagesView,
     Problem,
     QuestionIn,
@@ -144,6 +147,15 @@ class IntakeClient:
         """The bytes and their type."""
         answer = await self._send("GET", f"/v1/media/{_part(sha256)}")
         return answer.content, answer.headers.get("content-type", "application/octet-stream")
+
+    async def open_incidents(self, channel: str, chat_id: str) -> list[IncidentView]:
+        """What this group was told of and is not over."""
+        query = {"state": "open", "chat": f"{channel}:{chat_id}"}
+        return (await self._call(IncidentPage, "GET", "/v1/incidents", query=query)).incidents
+
+    async def partings(self, cursor: str = "") -> PartingPage:
+        """One page of what people merged and took apart, oldest first. Needs a token with the scope reader."""
+        return await self._call(PartingPage, "GET", "/v1/partings", query={"cursor": cursor})
 
     # ---- chats, grids, staff
     async def chat(self, channel: str, chat_id: str) -> ChatView:

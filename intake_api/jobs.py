@@ -1,4 +1,4 @@
-"""The jobs role: relay, timers, webhooks, topics, retention; each restarted when it fails, all stopped together."""
+"""The jobs role: relay, timers, incidents, webhooks, topics, retention; each restarted when it fails, all stopped together."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from intake_api.db import Database
 from intake_api.dispatch.worker import ring_timers
+from intake_api.incidents.worker import Watch
 from intake_api.knowledge.asking import forget_old
 from intake_api.outbox.service import poke
 from intake_api.outbox.worker import prune, relay
@@ -26,6 +27,7 @@ from intake_api.webhooks.worker import deliver_due, new_http, take_from_outbox
 from intake_api.webhooks.worker import prune as prune_deliveries
 
 TIMERS_EVERY_S = 5.0
+INCIDENTS_EVERY_S = 1.0
 WEBHOOKS_EVERY_S = 1.0
 RETENTION_EVERY_S = 3600.0
 TOPICS_EVERY_S = 3.0
@@ -44,6 +46,12 @@ async def run_jobs(settings: Settings, stop: asyncio.Event, clock: Callable[[], 
 
     async def timers() -> None:
         if await ring_timers(db, settings, vault, clock()):
+            await poke(redis)
+
+    watch = Watch(db, settings, vault, owner, clock)
+
+    async def incidents() -> None:
+        if await watch.look():
             await poke(redis)
 
     async def retention() -> None:
@@ -65,6 +73,7 @@ async def run_jobs(settings: Settings, stop: asyncio.Event, clock: Callable[[], 
             tasks.create_task(_kept_up("relay", lambda: relay(db, redis, vault, settings.shards, owner, stop, clock), stop))
             for name, work, pause_s in (
                 ("timers", timers, TIMERS_EVERY_S),
+                ("incidents", incidents, INCIDENTS_EVERY_S),
                 ("webhooks", webhooks, WEBHOOKS_EVERY_S),
                 ("retention", retention, RETENTION_EVERY_S),
                 ("topics", lambda: topics.turn(stop), TOPICS_EVERY_S),
@@ -72,6 +81,7 @@ async def run_jobs(settings: Settings, stop: asyncio.Event, clock: Callable[[], 
                 tasks.create_task(_kept_up(name, work, stop, pause_s))
             log.info("jobs.started", owner=owner)
         await topics.give_up()
+        await watch.give_up()
     finally:
         await redis.aclose()
         await db.close()

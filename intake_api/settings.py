@@ -24,6 +24,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MINHU_", extra="ignore", frozen=True)
 
     data_dir: Path = Path("var")
+    models_dir: Path = Path(__file__).resolve().parent.parent / "models" / "shipped"
     database_url: str = ""
     redis_url: str = "redis://127.0.0.1:6379/0"
     secret_key: SecretStr = SecretStr("")

@@ -133,7 +133,7 @@ class PlaceView(PlaceIn):
 
 
 class TicketView(Wire):
-    """A ticket as staff of its area and services see it: personal data masked."""
+    """A ticket as staff of its area and services see it: personal data masked. `unlike`: words a person took apart from it."""
 
     id: str
     number: str
@@ -168,6 +168,7 @@ class TicketView(Wire):
     incident: str | None = None
     recurs_from: str | None = None
     suggestions: list[Suggestion] = []
+    unlike: list[str] = []
     closing_code: ClosingCode | None = None
     public_reply: str = ""
     rating: dict[str, Any] | None = None

@@ -1,14 +1,17 @@
-"""Two tickets that are one matter, and the way back: a merge moves reports, an unmerge gives each ticket its own."""
+"""Two tickets that are one matter, and the way back: a merge moves reports, an unmerge gives each ticket its own and is remembered."""
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from intake_api.tickets import history, queries
 from intake_api.tickets.desk import Desk
 from intake_api.tickets.moves import Actor
-from intake_api.tickets.tables import Message, Reporter, Ticket
+from intake_api.tickets.tables import Message, Parting, Reporter, Ticket
 from intake_api.tickets.telling import tell_everyone
+
+# of what was taken apart so many words, and so many characters of each, are kept with a ticket
+_UNLIKE, _WORDS = 8, 500
 
 
 async def move_reports_into(desk: Desk, ticket: Ticket, into: Ticket, actor: Actor) -> None:
@@ -20,6 +23,8 @@ async def move_reports_into(desk: Desk, ticket: Ticket, into: Ticket, actor: Act
         into.urgency = "emergency"
     into.confidential = into.confidential or ticket.confidential
     into.delicate = into.delicate or ticket.delicate
+    into.incident = into.incident or ticket.incident
+    await _forget_parting(desk, ticket, into)
     await recount(desk, into)
     _mark(desk, into, "absorb", actor, {"from": ticket.id, "number": ticket.number})
     await tell_everyone(desk, into, "ticket.changed", but=told)
@@ -35,6 +40,7 @@ async def give_back(desk: Desk, ticket: Ticket, into_id: str, actor: Actor) -> N
     """`ticket` stands by itself again, with every report that was first filed under it or under what it had taken in."""
     into = (await queries.locked(desk.session, into_id))[into_id]
     standing = await _stands_for(desk, into)
+    await _remember_parting(desk, ticket, into, actor)
     mine = await _family(desk, ticket.id)
     for table in (Message, Reporter):
         back = update(table).where(table.ticket_id == standing.id, table.home_ticket_id.in_(mine))
@@ -44,6 +50,24 @@ async def give_back(desk: Desk, ticket: Ticket, into_id: str, actor: Actor) -> N
     _mark(desk, standing, "release", actor, {"ticket": ticket.id, "number": ticket.number})
     await tell_everyone(desk, standing, "ticket.changed")
     await tell_everyone(desk, ticket, "ticket.changed")
+
+
+async def _remember_parting(desk: Desk, ticket: Ticket, into: Ticket, actor: Actor) -> None:
+    """A person's word that these are two: a hard negative for training, and words that nothing joins to the other unasked."""
+    one, other = sorted((ticket.id, into.id))
+    if await desk.session.get(Parting, (one, other)) is None:
+        desk.session.add(Parting(one=one, other=other, at=desk.now, by=actor.name))
+    for mine, theirs in ((ticket, into), (into, ticket)):
+        words = theirs.description[:_WORDS]
+        mine.unlike = [*(w for w in mine.unlike if w != words), words][-_UNLIKE:] if words else mine.unlike
+
+
+async def _forget_parting(desk: Desk, ticket: Ticket, into: Ticket) -> None:
+    """Who merges them again has thought better of it."""
+    one, other = sorted((ticket.id, into.id))
+    await desk.session.execute(delete(Parting).where(Parting.one == one, Parting.other == other))
+    for mine, theirs in ((ticket, into), (into, ticket)):
+        mine.unlike = [words for words in mine.unlike if words != theirs.description[:_WORDS]]
 
 
 async def _stands_for(desk: Desk, ticket: Ticket) -> Ticket:

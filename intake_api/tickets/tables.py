@@ -18,6 +18,7 @@ class Ticket(Base):
 
     `timer` names the one thing the jobs role has to do about it next (confirm, callback), at `timer_at`, on rung `timer_step`.
     `chats`: groups where it was reported, `asked`: workers' chats that hold a card of it, both as channel:id.
+    `unlike`: words of tickets that were merged with it and taken apart again, the newest last.
     `history_seq` and `history_head` are the end of its chain, so that a cut-off tail is noticed.
     """
 
@@ -32,6 +33,7 @@ class Ticket(Base):
         Index("ix_tickets_category_updated", "category", "updated_at", "id"),
         Index("ix_tickets_timer", "timer_at"),
         Index("ix_tickets_duplicate_of", "duplicate_of"),
+        Index("ix_tickets_incident", "incident"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -79,6 +81,7 @@ class Ticket(Base):
     incident: Mapped[str | None] = mapped_column(String(36))
     recurs_from: Mapped[str | None] = mapped_column(String(36))
     suggestions: Mapped[list[dict[str, Any]]] = mapped_column(Json, default=list)
+    unlike: Mapped[list[str]] = mapped_column(Json, default=list, server_default="[]")
     closing_code: Mapped[ClosingCode | None] = mapped_column(String(20))
     public_reply: Mapped[str] = mapped_column(Text, default="")
     rating: Mapped[dict[str, Any] | None] = mapped_column(Json)
@@ -98,7 +101,7 @@ def fresh_ticket(**columns: Any) -> Ticket:
     return Ticket(**{**_DEFAULTS, **{name: [] for name in _LISTS}, **columns})
 
 
-_LISTS = ("assist_units", "suggestions", "chats", "asked", "media")
+_LISTS = ("assist_units", "suggestions", "unlike", "chats", "asked", "media")
 _DEFAULTS = {
     column.key: column.default.arg for column in Ticket.__table__.columns if column.default is not None and column.default.is_scalar
 }
@@ -201,6 +204,18 @@ class Correction(Base):
     after: Mapped[dict[str, Any]] = mapped_column(Json)
     by: Mapped[str] = mapped_column(String(300))
     model_version: Mapped[str] = mapped_column(String(100), default="")
+
+
+class Parting(Base):
+    """Two tickets that a person merged and took apart again; `one` is the smaller id. Nothing joins them again by itself."""
+
+    __tablename__ = "partings"
+    __table_args__ = (Index(None, "other"),)
+
+    one: Mapped[str] = mapped_column(ForeignKey("tickets.id"), primary_key=True)
+    other: Mapped[str] = mapped_column(ForeignKey("tickets.id"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(Instant)
+    by: Mapped[str] = mapped_column(String(300))
 
 
 class Sequence(Base):

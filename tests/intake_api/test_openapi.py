@@ -127,7 +127,10 @@ def _furnish(here: Running) -> None:
         http.put(f"/v1/grids/{GRID.code}", json=GRID.model_dump(), headers=boss).raise_for_status()
         ticket = http.post("/v1/reports", json=report(), headers=here.service()).raise_for_status().json()["ticket"]
         hook = http.post("/v1/webhooks", json={"url": "https://bureau.example/hook"}, headers=boss).raise_for_status().json()
+        trouble = {"key": "k", "grid": GRID.code, "category": "facility.water", "tickets": [ticket["id"]]}
+        incident = http.post("/v1/incidents", json=trouble, headers=boss).raise_for_status().json()
     here.known = {
+        "incident_id": incident["id"],
         "ticket_id": ticket["id"], "code": GRID.code, "channel": "web", "chat_id": "g-heron", "handle": "web:resident-7",
     }  # fmt: skip
     here.known |= {"id:staff": "heron-mo", "id:webhooks": hook["id"]}
