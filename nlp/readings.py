@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from nlp.schema import Kind
 from nlp.terms import fold, lexicon, named, other_names, terms, topic
 
 _CLAUSE = re.compile(r"[^，。！？；,!?;\n]+[，。！？；,!?;\n]*")
@@ -40,8 +41,28 @@ def readings(question: str) -> list[str]:
 
 def leans(question: str) -> bool:
     """Whether a question may hang on something said before: it says so (那…呢, 也…吗), or is too short to name all it is about."""
-    folded, marks = fold(question).strip(), lexicon()["leaning"]
-    return 0 < len(folded) <= _SHORT or any(re.search(marks[name], folded) for name in ("opens", "ends", "holds"))
+    folded = fold(question).strip()
+    return 0 < len(folded) <= _SHORT or _says_it_leans(folded)
+
+
+def _says_it_leans(folded: str) -> bool:
+    marks = lexicon()["leaning"]
+    return any(re.search(marks[name], folded) for name in ("opens", "ends", "holds"))
+
+
+def asks(message: str) -> bool:
+    """Whether a message has the form of a question, whatever it is about."""
+    return any(re.search(lexicon()["asks"], clause.strip()) for clause in _CLAUSE.findall(message))
+
+
+def may_ask(message: str, kind: Kind, *, in_thread: bool) -> bool:
+    """Whether a message that was taken for another kind may be a question to the base after all: chatter in the form of one; after a
+    question of the same person also what leans on it, and a "report" only where it says that it leans (那电梯里呢)."""
+    if kind == "question" or not asks(message):
+        return False
+    if in_thread and leans(message):
+        return kind != "report" or _says_it_leans(fold(message).strip())
+    return kind == "chat" or (in_thread and kind in ("supplement", "follow_up"))
 
 
 def joined(earlier: str, question: str) -> str:

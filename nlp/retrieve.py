@@ -20,9 +20,11 @@ from nlp.meaning import Floats, Meaning, encode_passages
 from nlp.readings import fits, joined, leans, plain
 from nlp.schema import Answer, Citation, Hit, Passage
 from nlp.split import clause_at
-from nlp.terms import fold, pairs, synonyms_in, terms
+from nlp.terms import fold, pairs, synonyms_in, terms, topic
 
 _SETTINGS = Path(__file__).with_name("retrieval.yaml")
+# questions of a thread that are looked back at
+THREAD = 4
 
 
 class Tuning(BaseModel):
@@ -153,7 +155,9 @@ class Base:
         """The best passage of each of the `top` best documents, best first. Scores compare within one question only."""
         return self.hits(self.look(question, today=today, area=area, for_staff=for_staff), top)
 
-    def answer(self, question: str, *, earlier: str = "", today: str = "", area: str = "", for_staff: bool = True) -> Answer | None:
+    def answer(
+        self, question: str, *, earlier: Sequence[str] = (), today: str = "", area: str = "", for_staff: bool = True
+    ) -> Answer | None:
         """The words that answer, quoted from their passage; None when nothing in the base is good enough.
 
         `confidence` is the calibrated probability that the base holds the answer; a curated answer is given word for word.
@@ -169,22 +173,33 @@ class Base:
                 break
         return list(found.values())
 
-    def look(self, question: str, *, earlier: str = "", today: str = "", area: str = "", for_staff: bool = True) -> Look:
+    def look(self, question: str, *, earlier: Sequence[str] = (), today: str = "", area: str = "", for_staff: bool = True) -> Look:
         """Passages that may be shown on a day (YYYY-MM-DD; "" = any) to somebody of an area (市/区/街道/社区; "" = any), best first.
 
-        `for_staff` False leaves out what is for staff only. `earlier` is the question before this one in its thread: where this
-        one leans on it and finds nothing alone, both are looked for together, in passages that say what this one says.
+        `for_staff` False leaves out what is for staff only. `earlier` are the questions before this one in its thread, oldest
+        first: where this one leans on them and finds nothing alone, it is looked for together with what they were about, in
+        passages that say what this one says.
         """
         alone = self._look(question, today, area, for_staff)
         if not earlier or not leans(question) or (alone.found and self._names_its_own(alone)):
             return alone
-        before, both = self._look(earlier, today, area, for_staff), self._look(joined(earlier, question), today, area, for_staff)
+        before = self._root(earlier, today, area, for_staff)
+        both = self._look(joined(before.question, question), today, area, for_staff)
         sure = self.probability(before) if before.found else 0.0
         known = int(self.doc_of[before.found[0].row]) if sure >= self.tuned.refuse_below else -1
         shares = {one.row: fits(question, words_of(self.passages[one.row])) for one in both.found}
         fitting = [one for one in both.found if shares[one.row] >= self.tuned.fits_from]
         fitting.sort(key=lambda one: (self.doc_of[one.row] != known, -one.score - shares[one.row]))
         return replace(both, found=fitting, vouched=sure if fitting and self.doc_of[fitting[0].row] == known else 0.0)
+
+    def _root(self, earlier: Sequence[str], today: str, area: str, for_staff: bool) -> Look:
+        """The question of a thread that the later ones lean on: the last that names what it is about, else the one that says most."""
+        looks = []
+        for one in reversed(earlier[-THREAD:]):
+            looks.append(self._look(one, today, area, for_staff))
+            if looks[-1].found and self._names_its_own(looks[-1]):
+                return looks[-1]
+        return max(looks, key=lambda look: len(topic(look.question)))
 
     def _names_its_own(self, look: Look) -> bool:
         """A question that is answered alone, from a document it names."""

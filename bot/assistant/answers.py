@@ -8,9 +8,11 @@ from datetime import timedelta
 from bot.assistant import questions
 from bot.assistant.evidence import fetch_media
 from bot.assistant.filing import Telling, report_of, show_card
+from bot.assistant.incidents import point_to_incident
 from bot.assistant.progress import remember_ticket
 from bot.assistant.turn import Turn
 from bot.wording import say
+from nlp.readings import may_ask
 from nlp.schema import Answer, Understanding
 from nlp.terms import fold
 
@@ -18,20 +20,43 @@ from nlp.terms import fold
 ANSWER_AGAIN = timedelta(minutes=30)
 # a question nobody could answer becomes a 咨询 ticket only when it surely is one (tuned on the training transcripts)
 ENQUIRY_MIN = 0.6
+# from here on words are answered that were not taken for a question: none of 200 lines of group chat reach it
+SURE = 0.9
 
 
 async def answer(turn: Turn, u: Understanding) -> None:
     """FQ1–FQ3, FQ8, FQ10: the passage with its source, once; otherwise a person answers, never an improvisation."""
+    found = await _find(turn, u, questions.thread_of(turn))
+    if found is not None:
+        await _give(turn, u, found)
+    elif not turn.is_staff and await point_to_incident(turn, u):
+        return
+    elif u.kind_confidence >= ENQUIRY_MIN:
+        await _file_enquiry(turn, u)
+
+
+async def answered_after_all(turn: Turn, u: Understanding) -> bool:
+    """FQ9: words that were taken for another kind and have the form of a question (暂住证丢了咋弄; 那电梯里呢) are answered where the
+    base is sure, or where they lean on a question of the thread; False, and nothing happened, where it is not."""
+    if turn.is_staff or u.emergency or turn.message.kind == "edit":
+        return False
+    thread = questions.thread_of(turn)
+    if not may_ask(u.masked.text, u.kind, in_thread=bool(thread)):
+        return False
+    found = await _find(turn, u, thread)
+    if found is None or (not thread and found.confidence < SURE):
+        return False
+    turn.outcome.kind = "question"
+    await _give(turn, u, found)
+    return True
+
+
+async def _find(turn: Turn, u: Understanding, thread: list[str]) -> Answer | None:
     grid = turn.chat.grid
     area = "/".join(part for part in (grid.district, grid.street, grid.community) if part) if grid else ""
     for_staff = turn.is_staff and not turn.in_group
     today = turn.now.astimezone(turn.ports.zone).date()
-    found = await turn.ports.policy.answer(u.masked.text, today=today, area=area, for_staff=for_staff)
-    if found is None:
-        if u.kind_confidence >= ENQUIRY_MIN:
-            await _file_enquiry(turn, u)
-        return
-    await _give(turn, u, found)
+    return await turn.ports.policy.answer(u.masked.text, earlier=thread, today=today, area=area, for_staff=for_staff)
 
 
 def words_of_answer(found: Answer) -> tuple[str, str]:
@@ -53,7 +78,8 @@ async def _give(turn: Turn, u: Understanding, found: Answer) -> None:
     shown = questions.shortened(text) if turn.in_group else text
     words = "\n".join(line for line in (say("policy/answer", text=shown, source=source), c.link) if line)
     buttons = questions.buttons_under(turn, mark, is_cut=shown != text, link=c.link)
-    if await turn.say(words, key=key, buttons=buttons):
+    card = f"{questions.ANSWER_CARD}{turn.message.message_id}"
+    if await turn.say(words, key=key, card_id=card, buttons=buttons):
         turn.memory.answered[mark] = turn.now
         questions.remember_given(turn, mark, u.masked.text, c.doc, text, source)
 

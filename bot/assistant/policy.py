@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from hashlib import blake2b
 from pathlib import Path
@@ -66,11 +66,14 @@ class LivePolicy:
         """The version that was read last and the base that answers."""
         return (self._version, self._base) if self._base is not None else None
 
-    async def answer(self, question: str, *, today: date, area: str, for_staff: bool = False) -> Answer | None:
+    async def answer(
+        self, question: str, *, earlier: Sequence[str] = (), today: date, area: str, for_staff: bool = False
+    ) -> Answer | None:
         base = self._base
         if base is None:
             return None
-        return await asyncio.to_thread(base.answer, question, today=today.isoformat(), area=area, for_staff=for_staff)
+        day = today.isoformat()
+        return await asyncio.to_thread(base.answer, question, earlier=earlier, today=day, area=area, for_staff=for_staff)
 
     async def keep_fresh(self) -> None:
         """Until cancelled."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Protocol
 
@@ -68,13 +69,20 @@ class Voice(Protocol):
 
 
 class PolicyDesk(Protocol):
-    """Answers from documents, or None: nothing was good enough. `for_staff`: also from what is for staff only."""
+    """Answers from documents, or None: nothing was good enough.
 
-    async def answer(self, question: str, *, today: date, area: str, for_staff: bool = False) -> Answer | None: ...
+    `earlier`: the questions before it in its thread, oldest first; `for_staff`: also from what is for staff only.
+    """
+
+    async def answer(
+        self, question: str, *, earlier: Sequence[str] = (), today: date, area: str, for_staff: bool = False
+    ) -> Answer | None: ...
 
 
 class NoPolicy:
     """No base: every question goes to a person."""
 
-    async def answer(self, question: str, *, today: date, area: str, for_staff: bool = False) -> Answer | None:
+    async def answer(
+        self, question: str, *, earlier: Sequence[str] = (), today: date, area: str, for_staff: bool = False
+    ) -> Answer | None:
         return None

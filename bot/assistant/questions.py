@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from bot.assistant.memory import GivenAnswer, Timer
 from bot.assistant.turn import Turn, in_quiet_hours, quiet_end
 from bot.cards.actions import write
@@ -14,6 +16,10 @@ from nlp.split import sentences
 Rows = tuple[tuple[Button, ...], ...]
 # FQ10: a group is told this much of an answer; who wants all of it gets it by link or in private
 LONG = 220
+# somebody's question may lean on an earlier one of theirs for this long
+THREAD_KEPT = timedelta(minutes=10)
+# an answer's card is named after the message that asked, so that a quote of it tells which question is meant
+ANSWER_CARD = "q:"
 _QUESTION_CHARS = 500
 _QUOTED_CHARS = 40
 
@@ -106,6 +112,16 @@ def remember_given(turn: Turn, mark: str, question: str, doc: str, text: str, so
         question=question[:_QUESTION_CHARS], doc=doc, text=text, source=source, message_id=turn.message.message_id,
         thread_id=turn.message.thread_id,
     )  # fmt: skip
+
+
+def thread_of(turn: Turn) -> list[str]:
+    """The questions this message may lean on, oldest first: the one whose answer it quotes, else its sender's own of late."""
+    message, recent = turn.message, turn.memory.recent
+    quoted = message.card_id.removeprefix(ANSWER_CARD) if message.card_id.startswith(ANSWER_CARD) else message.reply_to
+    if quoted:
+        asked = [e.text for e in recent if e.message_id == quoted and e.kind == "question"]
+        return asked or [g.question for g in turn.memory.given.values() if g.message_id == quoted][-1:]
+    return [e.text for e in recent if e.kind == "question" and e.sender == turn.person and message.at - e.at <= THREAD_KEPT]
 
 
 async def tell_answer(turn: Turn, event: QuestionAnswered) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.assistant.answers import answer
+from bot.assistant.answers import answer, answered_after_all
 from bot.assistant.asked import asked_words
 from bot.assistant.assemble import household_of, sketches_of, utterance_of
 from bot.assistant.commands import my_matters
@@ -47,7 +47,7 @@ async def hear_talk(turn: Turn) -> None:
     outcome.category, outcome.confidence = u.category.best, u.category.confidence
     outcome.emergency = u.emergency is not None
     await heed_flood(turn)
-    if await _edited(turn, u) or await _album(turn, u) or await _answered(turn, utterance, u):
+    if await _edited(turn, u) or await _album(turn, u) or await _answered(turn, utterance, u) or await answered_after_all(turn, u):
         pass
     elif u.kind == "report":
         await file_report(turn, utterance, u)
