@@ -93,7 +93,7 @@ async def elsewhere(session: AsyncSession, rows: Sequence[OpenQuestion], grids: 
     wanted = select(OpenQuestion.words_digest, func.count()).where(OpenQuestion.state == "open", OpenQuestion.words_digest.in_(digests))
     if grids is not None:
         wanted = wanted.where(OpenQuestion.grid.in_(grids))
-    counts = {digest: number for digest, number in await session.execute(wanted.group_by(OpenQuestion.words_digest))}
+    counts = {row[0]: row[1] for row in await session.execute(wanted.group_by(OpenQuestion.words_digest))}
     return {row.id: max(counts.get(row.words_digest, 0) - 1, 0) for row in rows}
 
 

@@ -15,7 +15,7 @@ from intake_api.contracts import PassagesView, PassageView
 from intake_api.knowledge.rules import ENDING, Standing
 from intake_api.knowledge.service import base_version, read_body
 from intake_api.knowledge.tables import Edition, KnowledgeDocument
-from intake_api.problems import invalid
+from intake_api.problems import invalid, not_found
 from nlp.documents import passages_of
 from nlp.schema import Passage
 
@@ -57,6 +57,14 @@ async def by_file(session: AsyncSession, digest: str) -> list[KnowledgeDocument]
 async def editions(session: AsyncSession, id: str) -> Sequence[Edition]:
     """The newest first, without their bodies."""
     return list(await session.scalars(select(Edition).where(Edition.document_id == id).order_by(Edition.edition.desc()).limit(50)))
+
+
+async def edition_of(session: AsyncSession, id: str, edition: int) -> Edition:
+    """With its body. Raises 404."""
+    row = await session.get(Edition, (id, edition), options=[undefer(Edition.body)])
+    if row is None:
+        raise not_found("This edition")
+    return row
 
 
 def _conditions(wanted: Wanted, today: date) -> list[ColumnElement[bool]]:
@@ -110,7 +118,7 @@ async def changed_passages(session: AsyncSession, known: int, cursor: str) -> Pa
         chosen += 1
     more = chosen < len(rows) or len(rows) == _READ_AT_ONCE
     bodies = select(d).where(d.id.in_([row.id for row in rows[:chosen]])).options(undefer(d.body))
-    documents = list(await session.scalars(bodies)) if chosen else []
+    documents = list(await session.scalars(bodies.order_by(d.changed_in, d.id))) if chosen else []
     passages = await asyncio.to_thread(lambda: [p for one in documents for p in passages_in(one)])
     end = rows[chosen - 1] if chosen else None
     return PassagesView.model_construct(

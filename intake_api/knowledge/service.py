@@ -148,7 +148,7 @@ async def _keep(session: AsyncSession, row: KnowledgeDocument, act: Act, by: str
 
 async def _told(session: AsyncSession, changed: Iterable[KnowledgeDocument], by: str, now: datetime) -> None:
     """A new version that names the changed documents, and those whose heir is another one now."""
-    rows = {row.id: row for row in changed}
+    rows: dict[str, KnowledgeDocument] = {row.id: row for row in changed}
     if not rows:
         return
     d = KnowledgeDocument
@@ -157,9 +157,9 @@ async def _told(session: AsyncSession, changed: Iterable[KnowledgeDocument], by:
     heirs = heirs_of([one for one in every if not one.withdrawn])
     follows = {id: (heir.id, heir.valid_from or heir.date) for id, heir in heirs.items()}
     for id in [one.id for one in every if follows.get(one.id, ("", "")) != (one.heir, one.heir_from)]:
-        row = rows.get(id) or await session.get_one(d, id)
-        row.heir, row.heir_from = follows.get(id, ("", ""))
-        rows[id] = row
+        if id not in rows:
+            rows[id] = await session.get_one(d, id)
+        rows[id].heir, rows[id].heir_from = follows.get(id, ("", ""))
     version = await base_version(session) + 1
     for row in rows.values():
         row.changed_in = version
