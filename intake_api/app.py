@@ -26,6 +26,7 @@ from intake_api.people.service import first_administrator
 from intake_api.security import Sealer, token_digest
 from intake_api.settings import Settings
 from intake_api.tickets.api import router as tickets_router
+from intake_api.topics.api import router as topics_router
 from intake_api.vault import Vault
 from intake_api.webhooks.api import router as webhooks_router
 
@@ -38,6 +39,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     incidents_router,
     media_router,
     knowledge_router,
+    topics_router,
     webhooks_router,
     console_router,
 )

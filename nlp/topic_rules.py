@@ -25,7 +25,7 @@ class Limits(BaseModel):
 
 
 class HeatTerms(BaseModel):
-    """See `nlp.topics.heat_of`."""
+    """See `nlp.heat.heat`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,6 +33,26 @@ class HeatTerms(BaseModel):
     against: float
     half_life_days: float
     calm_span_days: float
+    spread: float
+    urgent: float
+
+
+class LiveRules(BaseModel):
+    """See `nlp.live_topics`: what speaks for two matters being one topic, from which sum on, and how far back one looks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    window_days: int
+    most: int
+    words: float
+    category: float
+    same_place: float
+    same_grid: float
+    same_community: float
+    near: float
+    near_days: float
+    limits: Limits
+    heat: HeatTerms
 
 
 class TopicRules(BaseModel):
@@ -49,6 +69,7 @@ class TopicRules(BaseModel):
     groups: tuple[str, ...]
     limits: Limits
     heat: HeatTerms
+    live: LiveRules
     weights: dict[str, float]
     weights_without_category: dict[str, float]
     columns: dict[str, str]

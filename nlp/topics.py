@@ -11,6 +11,7 @@ from datetime import datetime
 
 import numpy as np
 
+from nlp.heat import heat
 from nlp.letters import Array, Letter, Ranker, Shelf
 from nlp.privacy import mask
 from nlp.topic_rules import HeatTerms, TopicRules, load_topic_rules
@@ -110,27 +111,17 @@ _UNSEEN = 0.02
 
 
 def heat_of(letters: Sequence[Letter], now: datetime | None, terms: HeatTerms) -> float:
-    """How hot a matter is:
-
-    heat = (people + likes·log2(1 + Σlikes) + against·log2(1 + Σagainst))
-           · (½ + ½ · 2^(−days since its last letter / half_life_days)) · (calm_span / max(calm_span, span))^¼
-
-    `people` are distinct writers: one person who writes ten times is one. Likes and dislikes (a quarrel is heat too) count by
-    their logarithm, so that one letter with a thousand likes does not outrun a hundred people. What was last written long ago
-    cools to half; what spreads over months is a standing trouble rather than a hot one and cools slowly.
-    """
-    support = len({x.user for x in letters})
-    support_total = (
-        support
-        + terms.likes * math.log2(1 + sum(x.likes for x in letters))
-        + terms.against * math.log2(1 + sum(x.against for x in letters))
-    )
+    """The heat (see `nlp.heat`) of letters of one matter; `now` is that of the newest letter of all."""
     times = [x.at for x in letters if x.at]
-    if not times or now is None:
-        return support_total / 2
-    since = (now - max(times)).total_seconds() / 86400
-    span = max((max(times) - min(times)).total_seconds() / 86400, terms.calm_span_days)
-    return support_total * (0.5 + 0.5 * 2 ** (-since / terms.half_life_days)) * float((terms.calm_span_days / span) ** 0.25)
+    known = bool(times) and now is not None
+    return heat(
+        terms,
+        people=len({x.user for x in letters}),
+        likes=sum(x.likes for x in letters),
+        against=sum(x.against for x in letters),
+        since_days=(now - max(times)).total_seconds() / 86400 if known and now else None,
+        span_days=(max(times) - min(times)).total_seconds() / 86400 if known else 0.0,
+    )
 
 
 def _topic(shelf: Shelf, members: Sequence[int], known: dict[tuple[int, int], float], now: datetime | None, rules: TopicRules) -> Topic:

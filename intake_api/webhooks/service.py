@@ -79,7 +79,8 @@ async def plan_deliveries(session: AsyncSession, event: Event, now: datetime) ->
 
 def body_of(delivery: str, event: Event) -> dict[str, Any]:
     """What is sent: the change and the ticket after it, personal data masked. `ticket.version` says which of two is newer."""
-    return {"id": delivery, "type": event.type, "at": event.at.isoformat(), "ticket": event.ticket.model_dump(mode="json")}
+    body = {"id": delivery, "type": event.type, "at": event.at.isoformat(), "ticket": event.ticket.model_dump(mode="json")}
+    return body | ({"surge": event.surge.model_dump(mode="json")} if event.surge else {})
 
 
 async def retry(session: AsyncSession, webhook: str, delivery: str, now: datetime) -> Delivery:
