@@ -43,6 +43,21 @@ def writing(folder: Path) -> Iterator[None]:
         os.close(lock)
 
 
+@contextmanager
+def encoding(folder: Path) -> Iterator[bool]:
+    """Wait for who else encodes this base, then hold its vectors; False where the folder can only be read."""
+    try:
+        lock = os.open(folder / ".encoding", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError:
+        yield False
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield True
+    finally:
+        os.close(lock)
+
+
 def read_documents(folder: Path) -> dict[str, Document]:
     """Every document of the base by id. Raises BaseError when there is no base or it is damaged."""
     current = folder / _CURRENT

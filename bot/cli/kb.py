@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from bot.assistant.policy import encoder_in
 from bot.cli.files import progress, whole, write_whole
 from bot.errors import UsageError
 from bot.settings import BotSettings
-from nlp.base_folder import VECTORS, BaseError, is_base, read_documents, write_documents, writing
+from nlp.base_folder import VECTORS, BaseError, encoding, is_base, read_documents, write_documents, writing
 from nlp.documents import Document, DocumentError, iso_day, passages_of_all
 from nlp.encoder import Encoder
 from nlp.kept_vectors import KeptVectors
@@ -22,25 +24,32 @@ from nlp.readers import read_file, readable
 from nlp.retrieve import Base, text_to_encode
 from nlp.schema import Answer, Hit
 
+_ROOT = Path(__file__).resolve().parents[2]
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    commands = parser.add_subparsers(dest="kb_command", required=True, metavar="import|search")
+    commands = parser.add_subparsers(dest="kb_command", required=True, metavar="import|encode|search")
     into = commands.add_parser("import", help="documents into a base", description="Documents (files or folders) into a base.")
     into.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     into.add_argument("--base", required=True, type=Path, metavar="DIR")
-    into.add_argument("--words-only", action="store_true", help="do not encode; search encodes what it needs, or goes by words")
+    later = into.add_mutually_exclusive_group()
+    later.add_argument("--words-only", action="store_true", help="do not encode; search encodes what it needs, or goes by words")
+    later.add_argument("--wait", action="store_true", help="return when everything is encoded; without, it goes on in the background")
+    encode = commands.add_parser("encode", help="vectors for what has none", description="Vectors for what has none; import starts it.")
+    encode.add_argument("--base", required=True, type=Path, metavar="DIR")
     find = commands.add_parser("search", help="questions answered from a base", description="Questions answered from a base.")
     find.add_argument("questions", type=Path, metavar="IN.jsonl", help='lines of {"id", "question"}')
     find.add_argument("--base", required=True, type=Path, metavar="DIR")
     find.add_argument("--top", type=int, default=10, metavar="K", help="documents a question (default 10)")
     find.add_argument("--out", required=True, type=Path, metavar="OUT.jsonl")
+    find.add_argument("--words-only", action="store_true", help="do not wait for vectors: find by words alone")
     find.add_argument("--today", default="", metavar="YYYY-MM-DD", help="leave out what is not in force on this day")
     find.add_argument("--area", default="", metavar="市/区/街道/社区", help="leave out what is not in force there")
 
 
 def run(options: argparse.Namespace) -> int:
     try:
-        return _import(options) if options.kb_command == "import" else _search(options)
+        return {"import": _import, "encode": _encode, "search": _search}[options.kb_command](options)
     except BaseError as error:
         raise UsageError(str(error)) from error
 
@@ -78,12 +87,14 @@ def _import(options: argparse.Namespace) -> int:
             raise UsageError("none of the files could be read, the base was not written")
         if tally.added or tally.changed or not is_base(options.base):
             write_documents(options.base, documents)
-        if not options.words_only:
-            _encode(options.base, documents)
     print(
         f"{tally.added} documents added, {tally.changed} changed, {tally.same} the same, {len(tally.unread)} not read; "
         f"{options.base} holds {len(documents)}"
     )
+    if options.wait:
+        _encode(options)
+    elif not options.words_only:
+        _encode_beside(options.base)
     return 1 if tally.unread and not (tally.added or tally.changed or tally.same) else 0
 
 
@@ -123,9 +134,10 @@ def _search(options: argparse.Namespace) -> int:
     questions = _questions(options.questions)
     documents = read_documents(options.base)
     passages = passages_of_all(documents.values())
-    encoder = _encoder()
-    kept = KeptVectors(options.base / VECTORS, encoder, writable=False) if encoder else None
-    vectors = kept.vectors([text_to_encode(p) for p in passages], _told) if kept else None
+    encoder = None if options.words_only else _encoder()
+    with encoding(options.base) if encoder else nullcontext(False) as held:
+        kept = KeptVectors(options.base / VECTORS, encoder, writable=held) if encoder else None
+        vectors = kept.vectors([text_to_encode(p) for p in passages], _told) if kept else None
     base = Base.build(passages, encoder, vectors)
 
     def lines() -> Iterator[str]:
@@ -145,15 +157,24 @@ def _encoder() -> Encoder | None:
     return encoder
 
 
-def _encode(folder: Path, documents: dict[str, Document]) -> None:
-    """Vectors for what is new; interrupted, the next import goes on where this one stopped."""
+def _encode(options: argparse.Namespace) -> int:
+    """Vectors for what is new, chunk by chunk: interrupted, the next one goes on where this one stopped."""
     encoder = _encoder()
     if encoder is None:
-        return
-    texts = [text_to_encode(p) for p in passages_of_all(documents.values())]
-    kept = KeptVectors(folder / VECTORS, encoder, writable=True)
-    kept.vectors(texts, _told)
-    kept.keep_only(texts)
+        return 1
+    with encoding(options.base) as held:
+        texts = [text_to_encode(p) for p in passages_of_all(read_documents(options.base).values())]
+        kept = KeptVectors(options.base / VECTORS, encoder, writable=held)
+        kept.vectors(texts, _told)
+        kept.keep_only(texts)
+    return 0
+
+
+def _encode_beside(folder: Path) -> None:
+    """`minhu kb encode` as a process of its own that outlives this one; what it leaves undone, search does."""
+    quiet = [(os.POSIX_SPAWN_OPEN, n, os.devnull, os.O_RDWR, 0) for n in range(3)]
+    command = [sys.executable, "-m", "bot", "kb", "encode", "--base", str(folder.absolute())]
+    os.posix_spawn(sys.executable, command, {**os.environ, "PYTHONPATH": str(_ROOT)}, file_actions=quiet, setpgroup=0)
 
 
 def _told(done: int, of: int) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,32 @@ def test_import_and_search_out_of_reach_of_any_network(tmp_path: Path, documents
     assert (unknown["answer"], unknown["citation"]) == (None, None)
     scores = [h["score"] for h in known["hits"]]
     assert scores == sorted(scores, reverse=True)
+
+
+def test_an_import_does_not_wait_for_vectors_and_nothing_is_encoded_twice(
+    tmp_path: Path, documents: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = tmp_path / "base"
+    with encoding_held(tmp_path / "base"):
+        assert take(base, documents, words_only=False) == 0
+        (found,) = ask(tmp_path, base, "遛狗不牵绳罚款多少", more=("--words-only",))
+        assert "五十元" in found["answer"]
+        assert not (base / "vectors").exists()
+    assert main(["kb", "encode", "--base", str(base)]) == 0
+    size = (base / "vectors").stat().st_size
+    assert size > 0
+    ask(tmp_path, base, "遛狗不牵绳罚款多少")
+    assert main(["kb", "encode", "--base", str(base)]) == 0
+    assert (base / "vectors").stat().st_size == size
+
+
+@contextmanager
+def encoding_held(base: Path) -> Iterator[None]:
+    """As while another process encodes."""
+    base.mkdir()
+    with (base / ".encoding").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def test_importing_again_changes_nothing_and_an_edit_changes_one(
