@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from models.cards import SHIPPED
 from models.csv_files import Table, TableError
 from nlp.classify import rank
+from nlp.encoder import Encoder, load_encoder
 from nlp.gate import choose_kind, kind_scores
 from nlp.grams import Description
 from nlp.linear import LinearModel
+from nlp.pipeline import newest
 from nlp.schema import Utterance
 from nlp.taxonomy import load_taxonomy
 from nlp.text import normalise
 
+DETAIL_CHARS = 120
 Answer = Callable[[Mapping[str, str]], tuple[str, float]]
 
 
@@ -22,15 +26,30 @@ def describe_letter(title: str, detail: str) -> Description:
     return Description({"title": title, "whole": f"{title}\n{detail}".strip()})
 
 
-def answer_letter(model: LinearModel, title: str, detail: str) -> tuple[str, float]:
-    """(label, calibrated confidence)."""
-    found = model.probabilities(describe_letter(title, detail))
+def shipped_encoder(threads: int = 1) -> Encoder | None:
+    """The newest encoder of models/shipped, or None where there is none. Raises EncoderError when it is damaged."""
+    folder = newest(SHIPPED, "encoder")
+    return load_encoder(folder, threads) if folder else None
+
+
+def letter_words(title: str, detail: str) -> str:
+    """What the encoder reads of a letter."""
+    return f"{normalise(title).text} {normalise(detail).text[:DETAIL_CHARS]}".strip()
+
+
+def answer_letter(model: LinearModel, title: str, detail: str, encoder: Encoder | None = None) -> tuple[str, float]:
+    """(label, calibrated confidence); the encoder votes where the model has a head for it."""
+    reads = encoder is not None and model.has_head_for(encoder.name)
+    vector = encoder.encode([letter_words(title, detail)])[0] if encoder and reads else None
+    found = model.joined(describe_letter(title, detail), vector)
     best = int(found.argmax())
     return model.labels[best], float(found[best])
 
 
-def answer_category(model: LinearModel, text: str) -> tuple[str, float]:
-    found = rank(normalise(text).text, model, load_taxonomy())
+def answer_category(model: LinearModel, text: str, encoder: Encoder | None = None) -> tuple[str, float]:
+    read = normalise(text).text
+    reads = encoder is not None and model.has_head_for(encoder.name) and read.strip()
+    found = rank(read, model, load_taxonomy(), encoder.encode([read])[0] if encoder and reads else None)
     return found.best or "", found.confidence
 
 
@@ -40,17 +59,17 @@ def answer_kind(model: LinearModel, text: str) -> tuple[str, float]:
     return best, found[best]
 
 
-def answerer(model: LinearModel, table: Table) -> Answer:
-    """The model as a function of a row. Raises TableError where the table lacks the column the model reads."""
+def answerer(model: LinearModel, table: Table, encoder: Encoder | None = None) -> Answer:
+    """The model, with the encoder beside it, as a function of a row. Raises TableError where the table lacks the column the model reads."""
     task = str(model.config.get("task", ""))
     column = "title" if task == "letters" else "text"
     if column not in table.columns:
         raise TableError(f"{table.path} has no column {column!r} (it has {', '.join(table.columns)}); {model.version} reads it")
     if task == "letters":
-        return lambda row: answer_letter(model, row["title"], row.get("detail", ""))
+        return lambda row: answer_letter(model, row["title"], row.get("detail", ""), encoder)
     if task == "kind":
         return lambda row: answer_kind(model, row["text"])
-    return lambda row: answer_category(model, row["text"])
+    return lambda row: answer_category(model, row["text"], encoder)
 
 
 def figures_of(gold: Sequence[str], answers: Sequence[str]) -> dict[str, float]:

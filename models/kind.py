@@ -11,13 +11,15 @@ from typing import Any, cast
 import numpy as np
 from sklearn.metrics import f1_score
 
-from models import kind_trees
+from models import kind_reader, kind_trees
 from models.composed.reading import conversations as composed
 from models.corpora import is_training_talk, labelled_real, small_talk, transcripts
 from models.fit import Fitted, Recipe, fit
+from models.kind_reader import Doubt
 from models.kind_trees import Ranker
-from models.talks import AUTHORS, training_singles, training_talks
+from models.talks import AUTHORS, is_held_out, training_singles, training_talks
 from models.utterances import spoken
+from nlp.encoder import Encoder, OnnxEncoder
 from nlp.gate import choose_kind, describe, kind_scores, plain_to_see
 from nlp.grams import Field
 from nlp.linear import LinearModel
@@ -110,16 +112,30 @@ def train_kind(data: Path, conversations: Sequence[Transcript] = (), progress: C
     return fitted
 
 
-def across_authors(data: Path, progress: Callable[[str], None] = print) -> tuple[Figures, float]:
-    """What models that have read one author, and what was composed here, answer to the other; and the temperature under which
-    those answers are believed best."""
+@dataclass(frozen=True, slots=True)
+class Across:
+    """Models that have read one author, and what was composed here, asked about the other. `temperature`: under which those
+    answers are believed best; `reader`: what the encoder's reading weighs (None without a tuned encoder)."""
+
+    figures: Figures
+    temperature: float
+    reader: dict[str, Any] | None
+
+
+def across_authors(data: Path, encoder: Encoder | None, progress: Callable[[str], None] = print) -> Across:
     figures, temperatures, (one, other) = Figures(), [], AUTHORS
+    doubts: list[Doubt] = []
     for read, asked in ((one, other), (other, one)):
         model = train_kind(data, [*transcripts(data, read), *composed()], progress).runtime()
-        found = kind_trees.unread(transcripts(data, asked), model, kind_trees.blind_ranker(data))
+        ranker = kind_trees.blind_ranker(data)
+        found = kind_trees.unread(transcripts(data, asked), model, ranker)
         figures[f"{read}_to_{asked}"] = scores(list(zip(found.kinds, found.answers, strict=True)))
         temperatures.append(found.temperature())
-    return figures, float(np.mean(temperatures))
+        if isinstance(encoder, OnnxEncoder) and "kind" in encoder.heads:
+            unread = [t for t in transcripts(data, asked) if is_held_out(t["id"])]
+            doubts += kind_reader.doubts(unread, model, ranker, encoder)
+    reader = kind_reader.weigh(doubts, encoder.name) if doubts and encoder else None
+    return Across(figures, float(np.mean(temperatures)), reader)
 
 
 def taken_for_reports(texts: Sequence[str], model: LinearModel, ranker: Ranker) -> float:

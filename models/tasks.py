@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 
 from models import category, kind, letters, ship_encoder
-from models.answering import answer_category, answer_kind, answer_letter
+from models.answering import answer_category, answer_kind, answer_letter, shipped_encoder
 from models.cards import SHIPPED, write_json, write_trained_card
 from models.corpora import Letter, transcript_reports, transcripts
 from models.corpora import letters as read_letters
 from models.csv_files import TableError, open_table
 from models.fit import Fitted
 from models.kind_trees import ranker_of
-from nlp.encoder import Encoder, load_encoder
 from nlp.linear import LinearModel
 from nlp.pipeline import newest
 from nlp.taxonomy import load_taxonomy
@@ -36,13 +35,8 @@ class Task:
     answer: Callable[[LinearModel, str], tuple[str, float]]
 
 
-def encoder_or_none(shipped: Path = SHIPPED, threads: int = 1) -> Encoder | None:
-    folder = newest(shipped, "encoder")
-    return load_encoder(folder, threads) if folder else None
-
-
 def build_category(data: Path, progress: Progress) -> tuple[Fitted, Figures]:
-    taxonomy, encoder = load_taxonomy(), encoder_or_none(threads=2)
+    taxonomy, encoder = load_taxonomy(), shipped_encoder(threads=2)
     train = category.training_set(data, taxonomy, encoder)
     fitted = category.fit_category(train, np.ones(len(train.rows), bool), encoder)
     figures: Figures = {"cross_validated": category.calibrate(fitted, category.out_of_fold(train, encoder, progress), train.rows)}
@@ -55,13 +49,19 @@ def build_category(data: Path, progress: Progress) -> tuple[Fitted, Figures]:
 
 
 def build_kind(data: Path, progress: Progress) -> tuple[Fitted, Figures]:
-    across, temperature = kind.across_authors(data, progress)
+    across = kind.across_authors(data, shipped_encoder(), progress)
     fitted = kind.train_kind(data, progress=progress)
     fitted.config["task"] = "kind"
-    fitted.config["trees"]["temperature"] = temperature
+    fitted.config["trees"]["temperature"] = across.temperature
+    if across.reader:
+        fitted.config["reader"] = across.reader
     model = fitted.runtime()
     ranker = ranker_of(LinearModel.load(newest(SHIPPED, "category") or SHIPPED / category.NAME))
-    figures: Figures = {"other_author": across, "dev": kind.scores(kind.predict(transcripts(data, "dev"), model, ranker))}
+    figures: Figures = {
+        "other_author": across.figures,
+        "reader": across.reader or {},
+        "dev": kind.scores(kind.predict(transcripts(data, "dev"), model, ranker)),
+    }
     for source in ("sms", "weibo"):
         figures[f"unseen_{source}"] = {"taken_for_reports": kind.taken_for_reports(kind.unseen_talk(data, source), model, ranker)}
     return fitted, figures
@@ -70,9 +70,14 @@ def build_kind(data: Path, progress: Progress) -> tuple[Fitted, Figures]:
 def build_letters(data: Path, progress: Progress) -> tuple[Fitted, Figures]:
     progress("letters: fitting")
     dev = read_letters(data, "dev")
-    fitted = letters.train_letters(read_letters(data, "train"))
+    encoder = shipped_encoder(threads=2)
+    fitted = letters.train_letters(read_letters(data, "train"), encoder=encoder)
     model = fitted.runtime()
-    return fitted, {"dev_title_detail": letters.scores(dev, model), "dev_title": letters.scores(dev, model, with_detail=False)}
+    figures = {}
+    for name, beside in (("joined", encoder), ("words", None)):
+        figures[f"dev_title_detail_{name}"] = letters.scores(dev, model, encoder=beside)
+        figures[f"dev_title_{name}"] = letters.scores(dev, model, with_detail=False, encoder=beside)
+    return fitted, figures
 
 
 def train_letters_csv(train: Path, dev: Path | None) -> tuple[Fitted, Figures]:
@@ -116,7 +121,7 @@ def ship(name: str, data: Path, shipped: Path = SHIPPED, progress: Progress = pr
     """Builds a task and writes its whole folder: model, config, figures in the card, reference answers."""
     started = time.monotonic()
     if name == "encoder":
-        return dict(ship_encoder.ship_encoder(shipped))
+        return ship_encoder.ship_encoder(data, shipped, progress)
     task = TASKS[name]
     fitted, figures = task.build(data, progress)
     folder = shipped / str(fitted.config["name"])

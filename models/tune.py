@@ -10,9 +10,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.corpora import hotline_items, letters, question_pairs
+from models.answering import letter_words
+from models.corpora import Labelled, Letter, hotline_items, letters, question_pairs
 from models.distil import batches, padded, pooled, unlabelled
-from models.kind import conversation_examples, single_examples
+from models.kind import Example, conversation_examples, single_examples
 from models.talks import is_held_out, training_singles, training_talks
 from nlp.context import in_words
 from nlp.gate import plain_to_see
@@ -31,12 +32,14 @@ SHARPNESS = 20.0
 SPREAD = 20.0
 """Heads read vectors of this length: of length 1 their weights would have to grow for many epochs."""
 SEED = 11
+KEPT = 12_000
 KEEP_WEIGHT = 10.0
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A task with labels: rows of (text, label, weight). `first`: it reads the state of `<s>`, the others the mean."""
+    """A task with labels: rows of (text, label, weight), `share` of which are read in an epoch. `first`: it reads the state of
+    `<s>`, the others the mean."""
 
     name: str
     labels: tuple[str, ...]
@@ -44,16 +47,19 @@ class Choice:
     pieces: int = 64
     size: int = 32
     first: bool = False
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """Rows of (text, its match, a look-alike that is none or ""); the other matches of a batch are no matches either."""
+    """Rows of (text, its match, a look-alike that is none or ""), `share` of which are read in an epoch; the other matches of
+    a batch are no matches either."""
 
     name: str
     rows: list[tuple[str, str, str]]
     pieces: int = 64
     size: int = 24
+    share: float = 1.0
 
 
 @dataclass
@@ -63,57 +69,71 @@ class Lessons:
     kept: list[str] = field(default_factory=list)
 
 
-def lessons(data: Path) -> Lessons:
-    """Everything the training sets teach, less what is held out. No text of a development set is among it."""
-    talks = [t for t in training_talks(data) if not is_held_out(t["id"])]
-    singles = [m for m in training_singles(data) if not is_held_out(m.group)]
-    every = random.Random(SEED)
-    kept = every.sample(unlabelled(data), 12_000)
+def lessons(data: Path, *, held_out: bool = False) -> Lessons:
+    """Everything the training sets teach, less what is held out; or the choices of what was. No text of a development set is
+    among it."""
+    talks = [t for t in training_talks(data) if is_held_out(t["id"]) == held_out]
+    singles = [m for m in training_singles(data) if is_held_out(m.group) == held_out]
+    letter_rows = [letter for letter in letters(data, "train") if is_held_out(letter.row) == held_out]
+    if held_out:
+        return Lessons([_matters(talks, singles), _letters(letter_rows), _kinds(conversation_examples(talks)), _alarms(talks, singles)])
+    read = {_read(m.text) for m in training_singles(data) if is_held_out(m.group)}
+    alone = [e for e in single_examples(data, talks) if _read(e.utterance.text) not in read]
     return Lessons(
-        [_matters(talks, singles), _letters(data), _kinds(data, talks), _alarms(talks, singles, data)],
-        [Contrast("matters", list(_same_matter(talks))), Contrast("questions", question_pairs(data)), _replies(data)],
-        kept,
+        [
+            _matters(talks, [*singles, *_catalogue()]),
+            _letters(letter_rows),
+            _kinds([*conversation_examples(talks), *alone]),
+            _alarms(talks, singles, letter_rows[::4]),
+        ],
+        [
+            Contrast("matters", list(_same_matter(talks))),
+            Contrast("questions", question_pairs(data), share=0.5),
+            _replies(data, letter_rows),
+        ],
+        random.Random(SEED).sample(unlabelled(data), KEPT),
     )
+
+
+def _catalogue() -> list[Labelled]:
+    matters = load_taxonomy().matters
+    return [Labelled(words, m.id, "", "report", m.emergency, "catalogue", "catalogue") for m in matters for words in (*m.says, m.name)]
 
 
 def _read(text: str) -> str:
     return normalise(text).text
 
 
-def _matters(talks: Sequence[Any], singles: Sequence[Any]) -> Choice:
-    taxonomy = load_taxonomy()
-    rows = [(_read(words), m.id, 1.0) for m in taxonomy.matters for words in (*m.says, m.name)]
-    rows += [(_read(m.text), m.category, 1.0) for m in singles if m.category]
+def _matters(talks: Sequence[Any], singles: Sequence[Labelled]) -> Choice:
+    rows = [(_read(m.text), m.category, 1.0) for m in singles if m.category]
     for talk in talks:
         for message in talk["messages"]:
             gold = message["gold"]
             if gold["kind"] in ("report", "question") and gold.get("category") and len(message["text"]) > 1:
                 rows.append((_read(message["text"]), gold["category"], 1.0))
-    labels = taxonomy.ids()
+    labels = load_taxonomy().ids()
     return Choice("matter", labels, [row for row in rows if row[1] in labels])
 
 
-def _letters(data: Path) -> Choice:
+def _letters(read: Sequence[Letter]) -> Choice:
     rows = []
-    for letter in letters(data, "train"):
-        if is_held_out(letter.row):
-            continue
+    for letter in read:
         rows.append((_read(letter.title), letter.label, 1.0))
         if letter.detail:
-            rows.append((f"{_read(letter.title)} {_read(letter.detail)[:120]}", letter.label, 1.0))
-    return Choice("letters", tuple(sorted({label for _, label, _ in rows})), rows, pieces=80)
+            rows.append((letter_words(letter.title, letter.detail), letter.label, 1.0))
+    return Choice("letters", tuple(sorted({label for _, label, _ in rows})), rows, pieces=72, share=0.6)
 
 
-def _kinds(data: Path, talks: Sequence[Any]) -> Choice:
+def _kinds(examples: Sequence[Example]) -> Choice:
     rows: list[tuple[str, str, float]] = []
-    for example in [*conversation_examples(talks), *single_examples(data, talks)]:
+    for example in examples:
         text = _read(example.utterance.text)
         if plain_to_see(example.utterance, text) is None:
             rows.append((in_words(example.utterance, text), example.kind, example.weight))
-    return Choice("kind", KINDS, rows, pieces=80, first=True)
+    return Choice("kind", KINDS, rows, pieces=72, first=True, share=0.8)
 
 
-def _alarms(talks: Sequence[Any], singles: Sequence[Any], data: Path) -> Choice:
+def _alarms(talks: Sequence[Any], singles: Sequence[Labelled], calm: Sequence[Letter] = ()) -> Choice:
     rows = [(_read(m.text), "alarm" if m.emergency else "calm", 1.0) for m in singles]
     for talk in talks:
         burning = {m["id"] for m in talk["matters"] if m["emergency"]}
@@ -121,8 +141,8 @@ def _alarms(talks: Sequence[Any], singles: Sequence[Any], data: Path) -> Choice:
             if len(message["text"]) > 1:
                 alarm = message["gold"]["kind"] == "report" and message["gold"].get("matter") in burning
                 rows.append((_read(message["text"]), "alarm" if alarm else "calm", 1.0))
-    rows += [(_read(letter.title), "calm", 0.3) for letter in letters(data, "train")[::4]]
-    return Choice("alarm", ("calm", "alarm"), rows)
+    rows += [(_read(letter.title), "calm", 0.3) for letter in calm]
+    return Choice("alarm", ("calm", "alarm"), rows, share=0.5)
 
 
 def _same_matter(talks: Sequence[Any]) -> Iterator[tuple[str, str, str]]:
@@ -141,14 +161,10 @@ def _same_matter(talks: Sequence[Any]) -> Iterator[tuple[str, str, str]]:
                 yield one, two, rng.choice(told[others[0]]) if others else ""
 
 
-def _replies(data: Path) -> Contrast:
+def _replies(data: Path, read: Sequence[Letter]) -> Contrast:
     rows = [(_read(title), "passage: " + _read(reply)[:160], "") for title, _, reply in hotline_items(data) if len(reply) > 20]
-    rows += [
-        (_read(letter.title), "passage: " + _read(letter.detail)[:140], "")
-        for letter in letters(data, "train")
-        if len(letter.detail) > 30 and not is_held_out(letter.row)
-    ]
-    return Contrast("replies", rows, pieces=112, size=20)
+    rows += [(_read(x.title), "passage: " + _read(x.detail)[:140], "") for x in read if len(x.detail) > 30]
+    return Contrast("replies", rows, pieces=96, size=20, share=0.35)
 
 
 def tune(
@@ -197,7 +213,8 @@ def _plan(taught: Lessons, epoch: int) -> list[tuple[Any, Sequence[Any]]]:
     steps: list[tuple[Any, Sequence[Any]]] = []
     given: list[Choice | Contrast] = [*taught.choices, *taught.contrasts]
     for lesson in given:
-        rows: list[Any] = sorted(lesson.rows, key=lambda row: len(row[0]) + 8 * rng.random())
+        drawn: list[Any] = rng.sample(lesson.rows, round(lesson.share * len(lesson.rows)))
+        rows = sorted(drawn, key=lambda row: len(row[0]) + 8 * rng.random())
         found = [rows[i : i + lesson.size] for i in range(0, len(rows), lesson.size)]
         steps += [(lesson, rows) for rows in found if len(rows) > 4]
     steps += [("keep", rows) for rows in batches(taught.kept[epoch % 3 :: 3], 32, epoch)]

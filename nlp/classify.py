@@ -15,17 +15,21 @@ TOP = 5
 # What words alone may claim: never enough to pass without a person.
 _WORDS_CEILING = 0.6
 _UNTAUGHT_SHARE = 0.55
+_NEAR_SHARE, _NEAR_CEILING = 0.3, 0.9
 # Below the first five a matter is as good as unsaid; context alone must not bring it to the top of a clear text.
 _FLOOR = 0.003
 
 
-def rank(text: str, model: LinearModel | None, taxonomy: Taxonomy, vector: Floats | None = None) -> RankedCategory:
+def rank(
+    text: str, model: LinearModel | None, taxonomy: Taxonomy, vector: Floats | None = None, near: Mapping[str, float] | None = None
+) -> RankedCategory:
     """Normalised text, and its vector by the encoder the model was trained with where there is one, → at most five matters
     of the catalogue with calibrated probabilities.
 
-    Matters the model never met (added to the catalogue since) compete with how residents say them; matters that were
-    retired hand their probability to their successor. `accepted` follows the model's threshold of the best matter;
-    without a model, or where words alone decided, it is False.
+    Matters the model never met (added to the catalogue since) compete with how residents say them: by their words, and by
+    meaning where `near` gives each matter's share (nlp.sayings). Matters that were retired hand their probability to their
+    successor. `accepted` follows the model's threshold of the best matter; without a model, or where words alone decided, it
+    is False.
     """
     if not text.strip():
         return RankedCategory()
@@ -35,6 +39,9 @@ def rank(text: str, model: LinearModel | None, taxonomy: Taxonomy, vector: Float
     found = model.joined(Description({"text": text}), vector)
     scores = _in_catalogue(dict(zip(model.labels, found.tolist(), strict=True)), taxonomy)
     untaught = {m: s for m, s in said.items() if m not in model.labels and s >= _UNTAUGHT_SHARE * _WORDS_CEILING}
+    for matter, share in (near or {}).items():
+        if matter not in model.labels and share >= _NEAR_SHARE:
+            untaught[matter] = max(untaught.get(matter, 0.0), _NEAR_CEILING * share)
     for matter, strength in untaught.items():
         scores = {known: s * (1 - strength) for known, s in scores.items()} | {matter: strength}
     top = sorted(scores.items(), key=lambda item: -item[1])[:TOP]

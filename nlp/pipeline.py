@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from nlp.gate import choose_kind, kind_scores, reconsider
 from nlp.linear import LinearModel, ModelError
 from nlp.place import find_places
 from nlp.privacy import mask
+from nlp.sayings import Sayings
 from nlp.schema import STAFF_ROLES, Emergency, Gazetteer, Kind, Place, RankedCategory, Understanding, Utterance
 from nlp.taxonomy import Taxonomy, load_taxonomy
 from nlp.text import normalise
@@ -98,6 +99,14 @@ class Understander:
         self.taxonomy = taxonomy
         self.models = models or Shipped()
 
+    @cached_property
+    def _sayings(self) -> Sayings | None:
+        """Only where the catalogue has a matter that the model never met."""
+        model, encoder = self.models.category, self.models.encoder
+        if model is None or encoder is None or all(m.id in model.labels for m in self.taxonomy.matters if m.replaced_by is None):
+            return None
+        return Sayings(self.taxonomy, encoder)
+
     @property
     def faults(self) -> tuple[str, ...]:
         """Why the rules stand in for a model; empty when all is well."""
@@ -147,7 +156,8 @@ class Understander:
         """Ranks a text alone (as in a CSV), original or normalised."""
         read, encoder = normalise(text[:MAX_TEXT]).text, self.models.encoder
         vector = encoder.encode([read])[0] if encoder and read.strip() else None
-        return rank(read, self.models.category, self.taxonomy, vector)
+        near = self._sayings.shares(vector) if vector is not None and self._sayings else None
+        return rank(read, self.models.category, self.taxonomy, vector, near)
 
     def places(self, text: str, gazetteer: Gazetteer | None = None, home: Place | None = None) -> tuple[Place, ...]:
         """Every place a text names, the text's own personal data masked out of the wording."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,7 +55,7 @@ def _train(options: argparse.Namespace) -> int:
     from models.corpora import data_folder
 
     if options.task == "encoder":
-        raise UsageError("the encoder is imported, not trained; use: minhu models ship --task encoder")
+        raise UsageError("the encoder is shipped as a whole; use: minhu models ship --task encoder")
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -95,9 +96,9 @@ def _answers(table: Table, folder: Path) -> Iterator[dict[str, str]]:
 
 
 def _answerer(table: Table, folder: Path) -> Any:
-    from models.answering import answerer
+    from models.answering import answerer, shipped_encoder
 
-    return answerer(LinearModel.load(folder), table)
+    return answerer(LinearModel.load(folder), table, shipped_encoder(threads=os.cpu_count() or 1))
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from models.answering import answer_letter, figures_of
 from models.bench.sections import Bench, NotRunError, Row, section
@@ -62,17 +64,10 @@ def matters(bench: Bench) -> Iterator[Row]:
 @section("matters, cross-validated")
 def matters_cross_validated(bench: Bench) -> Iterator[Row]:
     """Real messages are in training too: folds by letter (source_id). Takes two minutes."""
-    try:
-        from models import category
-        from models.tasks import encoder_or_none
-    except ModuleNotFoundError as error:
-        raise NotRunError(f"{error.name} is not installed; pip install minhu[train]") from error
     from models.calibrate import calibration_error, coverage
 
-    train = category.training_set(bench.need_data(), understander(bench.shipped).taxonomy, encoder_or_none(bench.shipped, 2))
-    real = {i for i, r in enumerate(train.rows) if r in set(labelled_real(bench.need_data()))}
-    unseen = category.out_of_fold(train, encoder_or_none(bench.shipped))
-    for mode, share, right in category.unseen_answers(train, unseen, real):
+    unseen, answers, _ = _unseen_real(bench)
+    for mode, share, right in answers:
         data = f"labels/dev.csv, folds by source_id, {mode}"
         best, sure = share.argmax(axis=1), share.max(axis=1)
         hit = right[range(len(share)), best]
@@ -84,6 +79,33 @@ def matters_cross_validated(bench: Bench) -> Iterator[Row]:
         yield Row.share("domain", sum(same), len(hit), data)
         yield Row("coverage at 95 %", coverage(sure, hit), len(hit), data=data)
         yield Row("calibration error", calibration_error(sure, hit), len(hit), data=data)
+
+
+@section("matters, worst confusions")
+def confusions(bench: Bench) -> Iterator[Row]:
+    """The twenty most frequent mistakes of the cross-validation, and the ten of the kinds."""
+    unseen, answers, gold = _unseen_real(bench)
+    mode, share, right = answers[-1]
+    wrong = Counter((label, unseen.labels[best]) for label, best, r in zip(gold, share.argmax(axis=1), right, strict=True) if not r[best])
+    for (label, answered), n in wrong.most_common(20):
+        yield Row(f"{label} taken for {answered}", n, gold.count(label), data=f"labels/dev.csv, folds by source_id, {mode}")
+    kinds = Counter((t, a) for t, a in heard_kinds(bench) if t != a)
+    for (true, taken), n in kinds.most_common(10):
+        yield Row(f"{true} taken for {taken}", n, data=DEV)
+
+
+@lru_cache(maxsize=1)
+def _unseen_real(bench: Bench) -> tuple[Any, list[tuple[str, Any, Any]], list[str]]:
+    """Out-of-fold answers to the real messages (category.Unseen, the answers by mode, the labels). Raises NotRunError."""
+    try:
+        from models import category
+    except ModuleNotFoundError as error:
+        raise NotRunError(f"{error.name} is not installed; pip install minhu[train]") from error
+    mind, said = understander(bench.shipped), set(labelled_real(bench.need_data()))
+    train = category.training_set(bench.need_data(), mind.taxonomy, mind.models.encoder)
+    real = {i for i, r in enumerate(train.rows) if r in said}
+    unseen = category.out_of_fold(train, mind.models.encoder)
+    return unseen, category.unseen_answers(train, unseen, real), [train.rows[i].category for i in unseen.index if i in real]
 
 
 def _matter_rows(rows: Sequence[Labelled], mind: Understander, data: str) -> Iterator[Row]:
@@ -123,9 +145,9 @@ def seven_categories(bench: Bench) -> Iterator[Row]:
     folder = newest(bench.shipped, "letters")
     if folder is None:
         raise NotRunError("models/shipped holds no letters model; run: minhu models ship --task letters")
-    model, rows = LinearModel.load(folder), letters(bench.need_data(), "dev")
+    model, rows, encoder = LinearModel.load(folder), letters(bench.need_data(), "dev"), understander(bench.shipped).models.encoder
     for what, with_detail in (("title + detail", True), ("title only", False)):
-        answers = [answer_letter(model, x.title, x.detail if with_detail else "")[0] for x in rows]
+        answers = [answer_letter(model, x.title, x.detail if with_detail else "", encoder)[0] for x in rows]
         figures = figures_of([x.label for x in rows], answers)
         yield Row(f"macro-F1, {what}", figures["macro_f1"], len(rows), data="letters/dev.csv")
         yield Row.share(f"accuracy, {what}", round(figures["accuracy"] * len(rows)), len(rows), "letters/dev.csv")
