@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
-from intake_api.console import grids, knowledge, questions, sorting, tickets, topics, upkeep
+from intake_api.console import grids, incidents, knowledge, questions, sorting, tickets, topics, upkeep
 from intake_api.console.frame import HERE, SIGN_IN, PageRoute, SignedIn, back, render, safe_path
 from intake_api.deps import Config, Db, Now, Seal, Session
 from intake_api.people import service
@@ -80,5 +80,6 @@ async def sign_out(who: SignedIn, session: Session) -> Response:
     return answer
 
 
-for room in (tickets.router, sorting.router, topics.router, knowledge.router, questions.router, grids.router, upkeep.router):
+_ROOMS = (tickets, sorting, incidents, topics, knowledge, questions, grids, upkeep)
+for room in (one.router for one in _ROOMS):
     router.include_router(room)

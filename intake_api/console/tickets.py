@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from intake_api.console import queries as console_queries
+from intake_api.console.beside import beside
 from intake_api.console.forms import act_of, asked_of
 from intake_api.console.frame import PageRoute, SignedIn, back, render, words
 from intake_api.contracts import State, TicketDetail, Urgency
@@ -131,4 +132,5 @@ async def shown(desk: service.Desk, ticket_id: str, who: Principal) -> dict[str,
         "matters": by_domain(desk.taxonomy),
         "matter": desk.taxonomy.matter(detail.category or ""),
         "names": {matter.id: matter.name for matter in desk.taxonomy.matters},
+        **await beside(desk, detail, who),
     }
