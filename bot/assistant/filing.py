@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from bot.assistant.assemble import home_of, household_of, sketches_of
 from bot.assistant.evidence import fetch_media, pin_of
+from bot.assistant.incidents import filed_words, incident_of
 from bot.assistant.memory import Awaited, OpenMatter, Timer
 from bot.assistant.progress import edit_group_card, remember_ticket
 from bot.assistant.turn import Turn
@@ -208,7 +209,9 @@ async def acknowledge(turn: Turn, receipt: Receipt, matter: OpenMatter, u: Under
     elif question and telling.emergency is None:
         turn.memory.timers.append(Timer(at=turn.now + SETTLE, what="ask_place", ticket=ticket.id))
     else:
-        await show_card(turn, ticket, matter, key=key, before=turn.memory.matters.get(ticket.recurs_from or ""))
+        incident = None if telling.emergency else incident_of(turn, ticket.category, telling.text)
+        words = filed_words(turn, incident, ticket.title, ticket.number) if incident else ""
+        await show_card(turn, ticket, matter, key=key, before=turn.memory.matters.get(ticket.recurs_from or ""), words=words)
 
 
 async def _tell_joiner(turn: Turn, ticket: TicketView, matter: OpenMatter, new_voice: bool) -> None:
@@ -226,7 +229,7 @@ async def show_card(
     """The acknowledgement: the matter's one card in this chat. `words` in place of those the ticket's state asks for."""
     if question:
         words = say("ack/ask_place", title=ticket.title, number=ticket.number, question=question)
-    elif before is not None:
+    elif before is not None and not words:
         words = say("ack/recurs", title=ticket.title, number=ticket.number, before=before.number)
     matter.carded = await turn.say(
         words or group_card.text(ticket, turn.ports.zone), key=key, buttons=group_card.buttons(ticket) if turn.in_group else (),

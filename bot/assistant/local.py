@@ -11,6 +11,7 @@ from intake_api.contracts import (
     ChatSettings,
     ChatView,
     GridView,
+    IncidentView,
     LinkIn,
     MigrateIn,
     PlaceIn,
@@ -133,6 +134,9 @@ class LocalIntake:
 
     async def open_tickets(self, channel: str, chat_id: str) -> list[TicketView]:
         return [t for t in self.tickets.values() if f"{channel}:{chat_id}" in t.chats]
+
+    async def open_incidents(self, channel: str, chat_id: str) -> list[IncidentView]:
+        return []
 
     async def chat(self, channel: str, chat_id: str) -> ChatView:
         return self.chats.get(f"{channel}:{chat_id}", ChatView(channel=channel, chat_id=chat_id, grid=None))

@@ -21,6 +21,8 @@ from nlp.schema import Earlier, MatterSketch, Place
 RECENT = 40
 MATTERS = 60
 MATTER_KEPT = timedelta(days=30)
+# nobody closed it: by then it is over, or another one
+INCIDENT_KEPT = timedelta(days=14)
 MEMORY_TTL_S = 14 * 86_400
 # answers that can still be voted on or sent in full
 GIVEN_KEPT = 20
@@ -33,6 +35,7 @@ class OpenMatter(BaseModel):
     """A matter this chat knows. `id` is the ticket's. `texts` are masked; `senders` are handles; `message_ids` for quotes.
 
     `carded`: its card stands in the chat (`reply_to`, `thread_id`: where). `pinned`: a location message says where it is.
+    `unlike`: words that a person took apart from it.
     """
 
     id: str
@@ -55,6 +58,7 @@ class OpenMatter(BaseModel):
     told_progress_at: datetime | None = None
     told_joined_at: datetime | None = None
     affected: int = 1
+    unlike: list[str] = []
 
     def sketch(self) -> MatterSketch:
         return MatterSketch(
@@ -66,6 +70,7 @@ class OpenMatter(BaseModel):
             last_at=self.last_at,
             senders=frozenset(self.senders),
             settled=self.settled,
+            unlike=tuple(self.unlike),
         )
 
     def add(self, message_id: str, sender: str, text: str, at: datetime) -> None:
@@ -79,6 +84,27 @@ class OpenMatter(BaseModel):
 
     def is_placed(self) -> bool:
         return self.pinned or not self.place.is_empty()
+
+
+class KnownIncident(BaseModel):
+    """A trouble of many groups that this one was told of. `words`: the last that residents read; `pointed_at`: last shown to who asked."""
+
+    id: str
+    category: str
+    title: str
+    words: str = ""
+    until: datetime | None = None
+    since: datetime
+    pointed_at: datetime | None = None
+
+
+class MergedMatter(BaseModel):
+    """A matter as it was when its ticket went into another, and what the other gained by it: an unmerge gives it back."""
+
+    matter: OpenMatter
+    into: str
+    messages: list[str]
+    senders: list[str]
 
 
 class Awaited(BaseModel):
@@ -127,6 +153,8 @@ class ChatMemory(BaseModel):
     recent: list[Earlier] = []
     media: dict[str, list[Media]] = {}
     matters: dict[str, OpenMatter] = {}
+    merged: dict[str, MergedMatter] = {}
+    incidents: dict[str, KnownIncident] = {}
     awaited: list[Awaited] = []
     timers: list[Timer] = []
     handled: list[str] = []
@@ -148,6 +176,8 @@ class ChatMemory(BaseModel):
         if len(live) > MATTERS:
             live = dict(sorted(live.items(), key=lambda kv: kv[1].last_at)[-MATTERS:])
         self.matters = live
+        self.merged = {i: m for i, m in self.merged.items() if now - m.matter.last_at < MATTER_KEPT}
+        self.incidents = {i: one for i, one in self.incidents.items() if now - one.since < INCIDENT_KEPT}
         self.awaited = [a for a in self.awaited if now - a.since < timedelta(hours=24)]
         self.answered = {q: at for q, at in self.answered.items() if now - at < timedelta(hours=24)}
         self.given = dict(list(self.given.items())[-GIVEN_KEPT:])
@@ -180,6 +210,7 @@ def matter_from_ticket(ticket: TicketView, place: Place) -> OpenMatter:
         emergency=ticket.urgency == "emergency",
         pinned=ticket.place.lat is not None,
         affected=ticket.affected_people,
+        unlike=ticket.unlike,
     )
 
 
@@ -195,6 +226,8 @@ def moved(memory: ChatMemory, begun: ChatMemory | None, chat_id: str) -> ChatMem
             "recent": [*memory.recent, *begun.recent],
             "media": memory.media | begun.media,
             "matters": begun.matters | memory.matters,
+            "merged": begun.merged | memory.merged,
+            "incidents": begun.incidents | memory.incidents,
             "awaited": [*memory.awaited, *begun.awaited],
             "timers": [*memory.timers, *begun.timers],
             "handled": [*memory.handled, *begun.handled],

@@ -10,6 +10,7 @@ import structlog
 
 from bot.assistant.commands import command, welcome
 from bot.assistant.due import ring
+from bot.assistant.incidents import hear_of, known_incident
 from bot.assistant.memory import ChatMemory, matter_from_ticket, moved
 from bot.assistant.presses import press
 from bot.assistant.progress import learn, place_of
@@ -18,7 +19,7 @@ from bot.assistant.talk import hear_talk
 from bot.assistant.turn import Outcome, Ports, Turn, role_of
 from bot.channels.contract import ChatMessage, Sender
 from intake_api.client import IntakeError
-from intake_api.contracts import ChatView, MigrateIn, News, QuestionAnswered
+from intake_api.contracts import ChatView, IncidentTold, MigrateIn, News, QuestionAnswered
 
 log = structlog.get_logger()
 
@@ -86,7 +87,12 @@ class Mind:
         async with self._kept(f"{event.channel}:{event.chat_id}", turn.memory):
             if turn.chat.settings.off:
                 return
-            await (tell_answer(turn, event) if isinstance(event, QuestionAnswered) else learn(turn, event))
+            if isinstance(event, QuestionAnswered):
+                await tell_answer(turn, event)
+            elif isinstance(event, IncidentTold):
+                await hear_of(turn, event)
+            else:
+                await learn(turn, event)
 
     async def wake(self, channel: str, chat_id: str) -> None:
         """Do what has become due in this chat."""
@@ -146,6 +152,8 @@ class Mind:
                 for ticket in await self.ports.intake.open_tickets(message.channel, message.chat_id):
                     matter = memory.matters[ticket.id] = matter_from_ticket(ticket, place_of(ticket))
                     matter.carded = not ticket.delicate
+                incidents = await self.ports.intake.open_incidents(message.channel, message.chat_id)
+                memory.incidents = {one.id: known_incident(one) for one in incidents}
         return memory
 
     async def _migrate(self, message: ChatMessage) -> None:

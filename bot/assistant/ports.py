@@ -13,6 +13,7 @@ from intake_api.contracts import (
     ChatSettings,
     ChatView,
     GridView,
+    IncidentView,
     LinkIn,
     MigrateIn,
     QuestionIn,
@@ -40,6 +41,8 @@ class Intake(Protocol):
     async def ticket(self, ticket_id: str, as_handle: str = "") -> TicketView: ...
 
     async def open_tickets(self, channel: str, chat_id: str) -> list[TicketView]: ...
+
+    async def open_incidents(self, channel: str, chat_id: str) -> list[IncidentView]: ...
 
     async def grid(self, code: str) -> GridView: ...
 

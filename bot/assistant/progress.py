@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.assistant.memory import GONE_STATES, SETTLED_STATES, Awaited, ChatMemory, OpenMatter, matter_from_ticket
+from bot.assistant.memory import GONE_STATES, SETTLED_STATES, Awaited, ChatMemory, MergedMatter, OpenMatter, matter_from_ticket
 from bot.assistant.turn import Turn
 from bot.cards import group_card, worker_card
 from bot.cards.phrases import deadline, filled, state_name
@@ -12,6 +12,7 @@ from bot.channels.contract import Speech
 from bot.wording import choose, say
 from intake_api.client import IntakeError
 from intake_api.contracts import Event, TicketView
+from intake_api.contracts.topics import SurgeView
 from nlp.schema import Place
 
 # a card's menus count up between two versions of its ticket
@@ -25,17 +26,21 @@ def place_of(ticket: TicketView) -> Place:
 
 def remember_ticket(turn: Turn, ticket: TicketView) -> OpenMatter:
     """Bring this chat's memory of a ticket up to date with what the API says; never back to an older version."""
+    if ticket.state != "merged":
+        _take_back(turn.memory, ticket)
     known = turn.memory.matters.get(ticket.id)
     if known is None:
         known = turn.memory.matters[ticket.id] = matter_from_ticket(ticket, place_of(ticket))
-    if ticket.version >= known.version:
-        known.version, known.state = ticket.version, ticket.state
-        known.category, known.number = ticket.category, ticket.number
-        known.settled = ticket.state in SETTLED_STATES
-        known.affected = ticket.affected_people
-        known.pinned = ticket.place.lat is not None
-        if not place_of(ticket).is_empty():
-            known.place = place_of(ticket)
+    if ticket.version < known.version:
+        return known
+    known.version, known.state = ticket.version, ticket.state
+    known.category, known.number = ticket.category, ticket.number
+    known.settled = ticket.state in SETTLED_STATES
+    known.affected = ticket.affected_people
+    known.unlike = ticket.unlike
+    known.pinned = ticket.place.lat is not None
+    if not place_of(ticket).is_empty():
+        known.place = place_of(ticket)
     if ticket.state == "merged" and ticket.duplicate_of:
         _hand_on(turn.memory, known, ticket.duplicate_of)
     if ticket.state in GONE_STATES:
@@ -46,19 +51,56 @@ def remember_ticket(turn: Turn, ticket: TicketView) -> OpenMatter:
 def _hand_on(memory: ChatMemory, merged: OpenMatter, into_id: str) -> None:
     """DD4: late words about a merged matter find the one it went into, and who followed its card follows that one's."""
     into = memory.matters.get(into_id)
+    if merged.id not in memory.merged:  # else this is news told twice
+        messages = [i for i in merged.message_ids if into is None or i not in into.message_ids]
+        senders = [one for one in merged.senders if into is None or one not in into.senders]
+        kept = merged.model_copy(deep=True)
+        memory.merged[merged.id] = MergedMatter(matter=kept, into=into_id, messages=messages, senders=senders)
     if into is None:
         memory.matters[into_id] = merged.model_copy(update={"id": into_id, "version": 0, "settled": False})
     else:
         into.message_ids = list(dict.fromkeys([*merged.message_ids, *into.message_ids]))
         into.senders = list(dict.fromkeys([*merged.senders, *into.senders]))
-    memory.recent = [replace(e, matters=tuple(into_id if i == merged.id else i for i in e.matters)) for e in memory.recent]
+    memory.recent = [replace(e, matters=_instead(e.matters, merged.id, into_id)) for e in memory.recent]
     for awaited in memory.awaited:
         awaited.ticket = into_id if awaited.ticket == merged.id else awaited.ticket
+
+
+def _take_back(memory: ChatMemory, ticket: TicketView) -> None:
+    """A person said that they are two after all: words about the one find it again, and not the other."""
+    merged = memory.merged.get(ticket.id)
+    if merged is None or ticket.version <= merged.matter.version:
+        return
+    memory.merged.pop(ticket.id)
+    memory.matters[ticket.id] = merged.matter
+    into_id = merged.into
+    while into_id in memory.merged:  # what it went into was itself merged
+        _take_from(memory.merged[into_id].matter, merged)
+        into_id = memory.merged[into_id].into
+    into = memory.matters.get(into_id)
+    if into is not None:
+        _take_from(into, merged)
+        if not into.message_ids:
+            memory.matters.pop(into_id)  # this group knew it by the merge alone
+    back = set(merged.matter.message_ids)
+    memory.recent = [replace(e, matters=_instead(e.matters, into_id, ticket.id)) if e.message_id in back else e for e in memory.recent]
+
+
+def _take_from(into: OpenMatter, merged: MergedMatter) -> None:
+    into.message_ids = [i for i in into.message_ids if i not in merged.messages]
+    into.senders = [one for one in into.senders if one not in merged.senders]
+
+
+def _instead(matters: tuple[str, ...], old: str, new: str) -> tuple[str, ...]:
+    return tuple(new if i == old else i for i in matters)
 
 
 async def learn(turn: Turn, event: Event) -> None:
     """One event of the outbox, for this chat. Redelivered events say nothing twice: the event's id is the speech's key."""
     ticket = event.ticket
+    if event.surge is not None:
+        await _warn_of_surge(turn, event.surge, key=f"ev:{event.id}")
+        return
     if event.audience == "worker":
         await draw_worker_card(turn, ticket, key=f"ev:{event.id}")
         return
@@ -70,10 +112,15 @@ async def learn(turn: Turn, event: Event) -> None:
         await _ask_for_more(turn, event)
     elif event.type == "ticket.closed":
         await turn.say(filled("callback/thanks", ticket, turn.ports.zone), key=f"ev:{event.id}", reply=False)
-    elif event.type == "incident.announced":
-        await turn.say(event.note, key=f"ev:{event.id}", reply=False)
     else:
         await edit_group_card(turn, ticket, known, key=f"ev:{event.id}")
+
+
+async def _warn_of_surge(turn: Turn, surge: SurgeView, *, key: str) -> None:
+    """AN3: a worker learns once that many tell of one thing where few usually do."""
+    place, usual = surge.area or say("surge/everywhere"), max(1, round(surge.expected))
+    words = say("surge/noticed", area=place, matter=surge.category_name, voices=surge.voices, usual=usual)
+    await turn.say(words, key=key, reply=False)
 
 
 async def _ask_for_more(turn: Turn, event: Event) -> None:

@@ -11,6 +11,7 @@ from bot.assistant.assemble import household_of, sketches_of, utterance_of
 from bot.assistant.commands import my_matters
 from bot.assistant.evidence import fetch_media, matter_of_album, note_media
 from bot.assistant.filing import Telling, file_report, guide, judgement, place_in
+from bot.assistant.incidents import point_to_incident
 from bot.assistant.memory import OpenMatter
 from bot.assistant.progress import edit_group_card, progress_words, remember_ticket
 from bot.assistant.turn import Turn, heed_flood
@@ -122,6 +123,8 @@ async def _add_to_matter(turn: Turn, utterance: Utterance, u: Understanding) -> 
         await file_report(turn, utterance, u)
         return
     if matter is None:
+        if u.kind == "follow_up" and not turn.is_staff and await point_to_incident(turn, u):
+            return
         if u.kind == "follow_up" and not turn.in_group:
             await turn.say(await my_matters(turn), key=f"progress:{turn.message.key}")
         return
