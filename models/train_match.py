@@ -2,7 +2,8 @@
 
 A conditional logit a kind of message, drawn towards PRIOR (transcripts are few). Categories are predicted by a model that has not read
 the transcripts. Every fifth report meets a decoy, a matter of its own category out of another transcript: in real groups two troubles of
-one kind are commoner than authors make them, and without decoys category alone would join them.
+one kind are commoner than authors make them, and without decoys category alone would join them. With `--partings` (an answer of
+`GET /v1/partings`) what workers merged and took apart teaches the same: the later words met the earlier matter, and were not of it.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ import yaml
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from intake_api.contracts import PartedMatter, PartingPage
 from models.conversations import Conversation, Heard, Transcript, gold_matters
 from models.corpora import data_folder, transcripts
 from models.hearing import Hearing, crossed_rankers
 from nlp.evidence import NOWHERE, weigh
 from nlp.match import possible
 from nlp.match_rules import EVIDENCE, MatchRules, load_rules
-from nlp.schema import STAFF_ROLES, Earlier, Kind, MatterSketch, RankedCategory, Utterance
+from nlp.schema import STAFF_ROLES, Earlier, Kind, MatterSketch, Place, RankedCategory, Utterance
 from nlp.taxonomy import load_taxonomy
 from nlp.thread import may_hang, signal_of
 
@@ -137,6 +139,28 @@ def _with(decoy: MatterSketch, previous: tuple[Earlier, ...], u: Utterance) -> t
     return (*previous[:place], said, *previous[place:])
 
 
+def parted(page: PartingPage, rules: MatchRules) -> list[Choice]:
+    """Hard negatives of a production system: each pair is a report that met one matter and belongs to none."""
+    found = []
+    for pair in page.partings:
+        earlier, later = sorted((pair.one, pair.other), key=lambda side: side.at)
+        if not earlier.texts or not later.texts:
+            continue
+        at, place = later.at, _place(later)
+        matter = MatterSketch("parted", earlier.category, _place(earlier), tuple(earlier.texts), earlier.at, earlier.at)
+        said = Utterance(later.texts[0], at=at, sender="somebody")
+        ranked = RankedCategory(((later.category, 1.0),), True) if later.category else RankedCategory()
+        if possible(place, at, matter, rules):
+            row = weigh(signal_of(said, at, ranked, place), [matter], rules)["parted"]
+            found.append(Choice(np.array([[row.get(name, 0.0) for name in EVIDENCE]]), None))
+    return found
+
+
+def _place(side: PartedMatter) -> Place:
+    p = side.place
+    return Place(p.estate, p.building, p.unit, p.floor, p.room, p.road, p.spot)
+
+
 def fit(choices: Sequence[Choice], prior: Mapping[str, float]) -> dict[str, float]:
     """Weights that make the choices likely, drawn towards the prior by PULL · (w - prior)²."""
     names = [n for n in EVIDENCE if n not in NOT_FITTED]
@@ -163,9 +187,12 @@ def fit(choices: Sequence[Choice], prior: Mapping[str, float]) -> dict[str, floa
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path)
+    parser.add_argument("--partings", type=Path, help="an answer of GET /v1/partings: what people took apart")
     options = parser.parse_args()
     prior = yaml.safe_load(PRIOR_PATH.read_text(encoding="utf8"))
     choices = collect(data_folder(options.data), ("train_a", "train_b"), load_rules())
+    if options.partings:
+        choices["report"] += parted(PartingPage.model_validate_json(options.partings.read_bytes()), load_rules())
     for kind, rows in choices.items():
         print(f"  {kind}: {json.dumps(fit(rows, prior[kind]))}")
 
