@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -33,8 +32,9 @@ async def heard(app: FastAPI, service: httpx.AsyncClient, administrator: httpx.A
 
 
 async def settle(app: FastAPI) -> None:
-    while await take_in(app.state.db, app.state.now(), ZONE) or await gather_next(app.state.db, app.state.now(), ZONE):
-        await asyncio.sleep(0)
+    db, now = app.state.db, app.state.now()
+    while await take_in(db, now, ZONE) or await gather_next(db, now, ZONE):
+        pass
 
 
 @pytest.mark.usefixtures("heard")
@@ -81,7 +81,8 @@ async def test_filters_and_spans_count_what_lies_in_them(administrator: httpx.As
 
 async def test_letters_join_the_topics_masked_once_and_with_their_likes(app: FastAPI, service: httpx.AsyncClient, heard: None) -> None:
     letter = {
-        "id": "A1", "writer": "U1", "title": "白鹭苑路灯长期不亮", "at": "2026-06-02T09:00:00+08:00", "detail": "请致电13800138000", "likes": 9,
+        "id": "A1", "writer": "U1", "title": "白鹭苑路灯长期不亮", "at": "2026-06-02T09:00:00+08:00", "likes": 9,
+        "detail": "请致电13800138000",
         "category": "facility.streetlight", "grid": GRID.code, "community": GRID.community, "street": GRID.street,
         "district": GRID.district,
     }  # fmt: skip
