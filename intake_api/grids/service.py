@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from intake_api.contracts import BindIn, ChatSettings, GridIn, LinkIn, MigrateIn
 from intake_api.grids import queries
 from intake_api.grids.tables import Chat, Grid, OneTimeCode, Staff, StaffHandle
+from intake_api.incidents.service import move_group
 from intake_api.problems import ProblemError, conflict, forbidden, invalid, not_found
 from intake_api.security import token_digest
 from intake_api.tickets.service import move_chat
@@ -148,6 +149,7 @@ async def migrate(session: AsyncSession, wanted: MigrateIn) -> Chat | None:
     old = await session.get(Chat, (wanted.channel, wanted.from_chat_id), with_for_update=True)
     new = await session.get(Chat, (wanted.channel, wanted.to_chat_id), with_for_update=True)
     await move_chat(session, wanted.channel, wanted.from_chat_id, wanted.to_chat_id)
+    await move_group(session, f"{wanted.channel}:{wanted.from_chat_id}", f"{wanted.channel}:{wanted.to_chat_id}")
     if old is None:
         return new
     if old.moved_to == wanted.to_chat_id and new is not None:

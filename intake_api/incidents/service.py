@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import structlog
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from intake_api.contracts import (
     IncidentDetail,
@@ -206,6 +208,13 @@ def _log(desk: Desk, incident: Incident, by: str, act: str, words: str) -> None:
     entry = {"at": desk.now.isoformat(), "by": by, "act": act, "words": words}
     incident.log = [*incident.log, entry][-_LOGGED:]
     incident.version, incident.updated_at = incident.version + (act != "open"), desk.now
+
+
+async def move_group(session: AsyncSession, was: str, is_now: str) -> None:
+    """A group got another id (CH11): what it was told it was told. Repeating it changes nothing."""
+    for incident in await session.scalars(select(Incident).where(Incident.state == "open").with_for_update()):
+        if was in incident.told:
+            incident.told = list(dict.fromkeys(is_now if chat == was else chat for chat in incident.told))
 
 
 # ---- who may --------------------------------------------------------------------------------------------------------

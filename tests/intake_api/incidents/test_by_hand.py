@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from intake_api.contracts import IncidentIn, IncidentSay
+from intake_api.contracts import IncidentIn, IncidentSay, MigrateIn
+from intake_api.grids.service import migrate
 from intake_api.incidents import queries, service
 from intake_api.incidents.tables import Incident
 from intake_api.incidents.worker import Watch
@@ -118,6 +119,14 @@ async def test_another_areas_ticket_is_neither_tied_nor_shown(office: Office) ->
     async with office.desk() as desk:
         seen = await service.detail_of(desk, incident, GRID_WORKER)
     assert [(t.id, t.description) for t in seen.tickets] == [(near, "")], "of another grid only the outline"
+
+
+async def test_a_group_that_moved_is_not_told_again(office: Office) -> None:
+    incident = await opened(office, tickets=[(await no_water(office, "a")).ticket.id])
+    async with office.db.writing() as session:
+        await migrate(session, MigrateIn(channel="web", from_chat_id="a", to_chat_id="a2"))
+    await said(office, incident.id, "正在抢修")
+    assert [(e.type, e.chat_id) for e in await told(office)] == [("incident.announced", "a"), ("incident.told", "a2")]
 
 
 async def test_a_merged_ticket_brings_its_incident_along(office: Office) -> None:
