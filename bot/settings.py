@@ -27,6 +27,14 @@ class BotSettings(BaseSettings):
     timezone: str = "Asia/Shanghai"
     metrics_port: Port = 0
 
+    llm_url: str = ""
+    llm_key: SecretStr = SecretStr("")
+    llm_model: str = ""
+    llm_folder: Path | None = None
+    llm_timeout_s: float = Field(default=10.0, gt=0, le=120)
+    llm_answer_tokens: int = Field(default=400, ge=16, le=4000)
+    llm_day_tokens: int = Field(default=500_000, ge=0)
+
     web_host: str = "127.0.0.1"
     web_port: Port = 8701
     console_url: str = ""

@@ -65,6 +65,19 @@ def may_ask(message: str, kind: Kind, *, in_thread: bool) -> bool:
     return kind == "chat" or (in_thread and kind in ("supplement", "follow_up"))
 
 
+def names_nothing(question: str) -> bool:
+    """Whether a question holds nothing but asking words and what is asked about anything (要带啥, 几天能拿到)."""
+    left = fold(question)
+    for word in sorted(lexicon()["official"], key=len, reverse=True):
+        left = left.replace(word, " ")
+    return sum(c.isalnum() for c in topic(left)) < 2
+
+
+def hangs(question: str) -> bool:
+    """Whether a question says itself that something was said before it (那…呢, 也…吗)."""
+    return _says_it_leans(fold(question).strip())
+
+
 def joined(earlier: str, question: str) -> str:
     """The question with what the earlier one was about before it."""
     return f"{topic(plain(earlier))}，{question}"

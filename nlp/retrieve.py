@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -17,14 +18,19 @@ from nlp import spans, trust
 from nlp.bm25 import Bm25
 from nlp.encoder import Encoder
 from nlp.meaning import Floats, Meaning, encode_passages
-from nlp.readings import fits, joined, leans, plain
+from nlp.pipeline import injected
+from nlp.readings import fits, hangs, joined, leans, names_nothing, plain
 from nlp.schema import Answer, Citation, Hit, Passage
 from nlp.split import clause_at
 from nlp.terms import fold, pairs, synonyms_in, terms, topic
+from nlp.text import normalise
 
 _SETTINGS = Path(__file__).with_name("retrieval.yaml")
+_FULL = re.compile(r"[^。！？\n]*[。！？\n]+|[^。！？\n]+")
 # questions of a thread that are looked back at
 THREAD = 4
+# passages an answer may be phrased from
+PHRASED_FROM = 3
 
 
 class Tuning(BaseModel):
@@ -231,6 +237,8 @@ class Base:
         sure = self.probability(look)
         if sure < self.tuned.refuse_below:
             return None
+        if not look.vouched and (names_nothing(look.question) or (hangs(look.question) and not self.signs(look)["title"])):
+            return None
         first = self.passages[look.found[0].row]
         if first.curated_answer:
             return Answer(first.curated_answer, cite(first, first.curated_answer, first.clause), sure)
@@ -264,18 +272,34 @@ class Base:
             if passage.curated_answer:
                 continue
             behind = found[0].score - one.score
-            chosen = spans.best_stretch(question, passage.text, rarity, behind=behind, first=rank == 0)
-            if chosen and (best is None or chosen[0] > best[0]):
-                best = (chosen[0], passage, chosen[1], chosen[2])
+            for begin, part in without_orders(passage.text):
+                chosen = spans.best_stretch(question, part, rarity, behind=behind, first=rank == 0)
+                if chosen and (best is None or chosen[0] > best[0]):
+                    best = (chosen[0], passage, begin + chosen[1], begin + chosen[2])
         if best is None:
             return None
         _, passage, start, end = best
         quote = passage.text[start:end].strip()
-        return Answer(quote, cite(passage, quote, clause_at(passage.text, passage.clause, start)), sure)
+        others = [p for one in found if (p := self.passages[one.row]) is not passage and not p.curated_answer]
+        clause = clause_at(passage.text, passage.clause, start)
+        return Answer(quote, cite(passage, quote, clause), sure, (passage, *others[: PHRASED_FROM - 1]))
 
     def _citable(self, today: str, area: str, for_staff: bool) -> NDArray[np.bool_]:
         fine = [not use.left_out(today=today, area=area, for_staff=for_staff) for use in self.terms_of_use]
         return np.array(fine, bool)[self.use_of]
+
+
+def without_orders(text: str) -> list[tuple[int, str]]:
+    """(offset, part) of a text around sentences that give orders to a machine (FQ11): those are quoted to nobody."""
+    if not injected(normalise(text).text):
+        return [(0, text)]
+    parts, begin, at = [], 0, 0
+    for sentence in _FULL.findall(text):  # an order takes what stands behind it up to a full stop along
+        if injected(normalise(sentence).text):
+            parts.append((begin, text[begin:at]))
+            begin = at + len(sentence)
+        at += len(sentence)
+    return [(offset, part) for offset, part in [*parts, (begin, text[begin:])] if part.strip()]
 
 
 def words_of(passage: Passage) -> str:

@@ -249,8 +249,12 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer that can be checked. None in place of an Answer means: refused, nothing was good enough."""
+    """An answer that can be checked. None in place of an Answer means: refused, nothing was good enough.
+
+    `passages`: what it may be phrased anew from, the quoted one first; none for a curated answer, which is given word for word.
+    """
 
     text: str
     citation: Citation
     confidence: float
+    passages: tuple[Passage, ...] = ()

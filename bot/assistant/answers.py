@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
+from functools import partial
 
 from bot.assistant import questions
 from bot.assistant.evidence import fetch_media
 from bot.assistant.filing import Telling, report_of, show_card
 from bot.assistant.incidents import point_to_incident
+from bot.assistant.phrasing import Sentence
+from bot.assistant.ports import Voice
 from bot.assistant.progress import remember_ticket
 from bot.assistant.turn import Turn
+from bot.channels.contract import Speech
 from bot.wording import say
 from nlp.readings import may_ask
-from nlp.schema import Answer, Understanding
+from nlp.retrieve import cite
+from nlp.schema import Answer, Citation, Passage, Understanding
 from nlp.terms import fold
 
 # FQ10: the same answer is not given twice in this time; later askers are pointed to it
@@ -22,6 +27,7 @@ ANSWER_AGAIN = timedelta(minutes=30)
 ENQUIRY_MIN = 0.6
 # from here on words are answered that were not taken for a question: none of 200 lines of group chat reach it
 SURE = 0.9
+_ENDS = "。！？；!?;"
 
 
 async def answer(turn: Turn, u: Understanding) -> None:
@@ -61,9 +67,12 @@ async def _find(turn: Turn, u: Understanding, thread: list[str]) -> Answer | Non
 
 def words_of_answer(found: Answer) -> tuple[str, str]:
     """(the answer's words, the line that says where they stand)."""
-    c = found.citation
+    return found.text, source_line(found.citation)
+
+
+def source_line(c: Citation) -> str:
     clause, date = f"，{c.clause}" if c.clause else "", f"，{c.date}" if c.date else ""
-    return found.text, say("policy/source", title=c.title, number=c.number, clause=clause, date=date)
+    return say("policy/source", title=c.title, number=c.number, clause=clause, date=date)
 
 
 async def _give(turn: Turn, u: Understanding, found: Answer) -> None:
@@ -80,8 +89,20 @@ async def _give(turn: Turn, u: Understanding, found: Answer) -> None:
     buttons = questions.buttons_under(turn, mark, is_cut=shown != text, link=c.link)
     card = f"{questions.ANSWER_CARD}{turn.message.message_id}"
     if await turn.say(words, key=key, card_id=card, buttons=buttons):
+        if turn.ports.phrasing and found.passages:
+            said = turn.speech(words, key=f"{key}:phrased", card_id=card, buttons=buttons, version=1)
+            turn.ports.phrasing.begin(u.masked.text, found.passages, partial(_say_phrased, turn.ports.voice, said, found.passages))
         turn.memory.answered[mark] = turn.now
         questions.remember_given(turn, mark, u.masked.text, c.doc, text, source)
+
+
+async def _say_phrased(voice: Voice, said: Speech, passages: tuple[Passage, ...], sentences: list[Sentence]) -> None:
+    """In place of the quoted words: what the model made of them, with the sources of the passages it used."""
+    used = [passages[n - 1] for n in dict.fromkeys(one.passage for one in sentences)]
+    sources = "\n——".join(source_line(cite(p, "", p.clause)) for p in used)
+    text = "".join(one.text if one.text[-1] in _ENDS else f"{one.text}。" for one in sentences)
+    words = "\n".join(line for line in (say("policy/answer", text=text, source=sources), used[0].link) if line)
+    await voice.say(said.model_copy(update={"text": words}))
 
 
 async def _file_enquiry(turn: Turn, u: Understanding) -> None:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from bot.assistant.memory import ChatMemory, Memory, Timer
+from bot.assistant.phrasing import Phrasing
 from bot.assistant.ports import Intake, PolicyDesk, Voice
 from bot.channels.contract import Button, ChatMessage, Speech
 from bot.wording import say
@@ -39,6 +40,7 @@ class Ports:
     policy: PolicyDesk
     clock: Callable[[], datetime]
     zone: ZoneInfo
+    phrasing: Phrasing | None = None
     private_link: Callable[[str, str], str] = lambda channel, chat_id: ""
 
 
@@ -89,6 +91,27 @@ class Turn:
         sender = self.message.sender
         return ReporterIn(channel=self.message.channel, handle=sender.id, name=sender.name[:200], role=self.role, household=household[:100])
 
+    def speech(
+        self, text: str, *, key: str, buttons: tuple[tuple[Button, ...], ...] = (), card_id: str = "", version: int = 0,
+        urgent: bool = False, reply: bool = True, drawn: TicketView | None = None,
+    ) -> Speech:  # fmt: skip
+        """What `say` says."""
+        return Speech(
+            key=key,
+            channel=self.message.channel,
+            chat_id=self.message.chat_id,
+            thread_id=self.message.thread_id,
+            text=text,
+            buttons=buttons,
+            reply_to=self.message.message_id if reply else "",
+            card_id=card_id,
+            version=version,
+            urgent=urgent,
+            heard_at=self.message.at,
+            state=drawn.state if drawn else "",
+            urgency=drawn.urgency if drawn else "",
+        )
+
     async def say(
         self,
         text: str,
@@ -107,21 +130,7 @@ class Turn:
         `urgent`: an emergency. `asked`: somebody addressed the assistant outright and is owed an answer at any hour.
         `drawn`: the ticket whose state and urgency a card shows.
         """
-        speech = Speech(
-            key=key,
-            channel=self.message.channel,
-            chat_id=self.message.chat_id,
-            thread_id=self.message.thread_id,
-            text=text,
-            buttons=buttons,
-            reply_to=self.message.message_id if reply else "",
-            card_id=card_id,
-            version=version,
-            urgent=urgent,
-            heard_at=self.message.at,
-            state=drawn.state if drawn else "",
-            urgency=drawn.urgency if drawn else "",
-        )
+        speech = self.speech(text, key=key, buttons=buttons, card_id=card_id, version=version, urgent=urgent, reply=reply, drawn=drawn)
         if not asked and not self._may_speak(speech):
             return False
         await self.ports.voice.say(speech)

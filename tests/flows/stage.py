@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from bot.assistant.local import LocalIntake, LocalVoice
 from bot.assistant.memory import LocalMemory
 from bot.assistant.mind import Mind
+from bot.assistant.phrasing import Phrasing
 from bot.assistant.ports import NoPolicy, PolicyDesk
 from bot.assistant.turn import Outcome, Ports
 from bot.bench.installation import sample_grid
@@ -32,6 +33,7 @@ class Stage:
     settings: ChatSettings = field(default_factory=ChatSettings)
     policy: PolicyDesk = field(default_factory=NoPolicy)
     bound: bool = True
+    phrasing: Phrasing | None = None
 
     def __post_init__(self) -> None:
         self.now = START
@@ -45,7 +47,7 @@ class Stage:
         self.mind = Mind(
             Ports(
                 understander=self.understander, taxonomy=taxonomy, memory=self.memory, intake=self.intake, voice=self.voice,
-                policy=self.policy, clock=lambda: self.now, zone=ZONE,
+                policy=self.policy, clock=lambda: self.now, zone=ZONE, phrasing=self.phrasing,
             )
         )  # fmt: skip
         self.n = 0
