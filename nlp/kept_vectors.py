@@ -54,7 +54,9 @@ class KeptVectors:
         """Those that were never encoded, each once, in order."""
         return list(dict.fromkeys(t for t in texts if self._key(t) not in self._known))
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
+        """How many vectors are kept."""
         return len(self._known)
 
     def keep_only(self, texts: Sequence[str]) -> None:

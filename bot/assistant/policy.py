@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
 from collections.abc import Callable, Sequence
 from datetime import date
 from hashlib import blake2b
@@ -17,6 +18,7 @@ from intake_api.client import IntakeError
 from intake_api.contracts import PassagesView
 from nlp.encoder import Encoder, EncoderError, load_encoder
 from nlp.kept_vectors import KeptVectors
+from nlp.pipeline import newest
 from nlp.retrieve import Base
 from nlp.schema import Answer, Passage
 
@@ -37,7 +39,7 @@ class Knowledge(Protocol):
 def encoder_in(models_dir: Path, named: str) -> Encoder | None:
     """The encoder named by the setting, else the shipped one; None (words alone retrieve then) where neither can be used."""
     try:
-        return load_encoder(named or models_dir / "encoder_v1")
+        return load_encoder(named or newest(models_dir, "encoder") or models_dir / "encoder")
     except EncoderError as error:
         log.warning("encoder.missing", error=str(error))
         return None
@@ -155,7 +157,7 @@ class LivePolicy:
     def _with_meaning(words: Base, vectors: KeptVectors, encoder: Encoder) -> Base:
         texts = words.texts()
         base = words.with_meaning(encoder, vectors.vectors(texts))
-        if len(vectors) > 2 * len(texts) + ENCODED_AT_ONCE:
+        if vectors.size > 2 * len(texts) + ENCODED_AT_ONCE:
             vectors.keep_only(texts)
         return base
 
@@ -167,13 +169,12 @@ def _kept_in(folder: Path | None, encoder: Encoder) -> KeptVectors:
     path = folder / f"vectors-{blake2b(encoder.name.encode(), digest_size=6).hexdigest()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = path.with_suffix(".lock").open("w")
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _locks.append(lock)
+        lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)  # held until this process ends
     except OSError:
         return KeptVectors(path, encoder, writable=False)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return KeptVectors(path, encoder, writable=False)
     return KeptVectors(path, encoder, writable=True)
-
-
-# held open, and with it locked, until this process ends
-_locks: list[object] = []

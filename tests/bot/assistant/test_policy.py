@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import date
+from pathlib import Path
 
+import numpy as np
 import pytest
+from redis.asyncio import Redis
 
 from bot.assistant.policy import LivePolicy
+from bot.assistant.trials import answer_trials
 from intake_api.client import IntakeError
-from intake_api.contracts import PassagesView, PassageView
+from intake_api.contracts import PassagesView, PassageView, TrialIn
+from intake_api.knowledge.trial import try_question
+from nlp.encoder import Floats, Purpose
 from nlp.schema import Passage
 
 TODAY = date(2026, 6, 2)
@@ -71,3 +78,65 @@ async def test_the_refresher_outlives_an_api_that_is_away() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+class Letters:
+    """Vectors by the characters of a text, and how many texts were encoded."""
+
+    name, dimensions = "letters", 64
+
+    def __init__(self) -> None:
+        self.encoded = 0
+
+    def encode(self, texts: Sequence[str], purpose: Purpose = "query") -> Floats:
+        self.encoded += len(texts) if purpose == "passage" else 0
+        rows = np.array([[text.count(chr(0x4E00 + n)) + 0.01 for n in range(64)] for text in texts], np.float32)
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
+async def test_a_restart_encodes_nothing_again(tmp_path: Path) -> None:
+    source, first, second = Source(), Letters(), Letters()
+    await LivePolicy(source, lambda: first, tmp_path).refresh()
+    assert first.encoded == 1
+    policy = LivePolicy(source, lambda: second, tmp_path)
+    await policy.refresh()
+    assert policy.base is not None
+    assert policy.base[1].meaning is not None
+    assert second.encoded == 0
+
+
+async def test_a_large_base_is_found_by_words_before_its_vectors_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.assistant.policy.ENCODED_AT_ONCE", 2)
+    source, encoder = Source(), Letters()
+    source.held = [passage(f"第{n}条 携犬出户应当使用长度不超过两米的牵引绳。", n) for n in range(1, 8)]
+    policy = LivePolicy(source, lambda: encoder)
+    await policy.refresh()
+    assert "两米" in await ask(policy, "携犬出户牵引绳长度不超过多少米")
+    assert policy.base is not None
+    assert policy.base[1].meaning is None
+    slices = 0
+    while await policy.encode_some():
+        slices += 1
+    assert (slices, encoder.encoded) == (2, 7)
+    assert policy.base[1].meaning is not None
+
+
+async def test_a_trial_is_answered_by_the_assistant_with_its_reasons(redis_url: str) -> None:
+    source = Source()
+    hidden = replace(passage("第七条 携犬出户牵引绳长度由网格员登记。", 2), staff_only=True)
+    source.held = [*source.held, hidden]
+    policy = LivePolicy(source, lambda: None)
+    await policy.refresh()
+    async with Redis.from_url(redis_url, decode_responses=True) as redis:
+        answering = asyncio.create_task(answer_trials(redis, policy, lambda: TODAY))
+        view = await try_question(redis, TrialIn(id="t1", question="携犬出户牵引绳长度不超过多少米"))
+        answering.cancel()
+        await asyncio.gather(answering, return_exceptions=True)
+    assert view is not None
+    assert "两米" in view.answer
+    assert "养犬管理规定" in view.source
+    assert view.sure >= view.needed
+    assert {hit.doc: hit.left_out for hit in view.hits} == {"d1": "", "d2": "staff_only"}
+    best = next(hit for hit in view.hits if hit.doc == "d1")
+    assert (best.by_words, best.by_meaning) == (1, 0)
+    assert any("牵引绳" in word for word in best.words)
