@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,15 +11,19 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from models.bench.sections import Bench, NotRunError, Row, section
 from models.policies import Exam, character_f1, exams, ranks, sample_exam
-from nlp.documents import passages_of
+from nlp.base_folder import read_documents, write_documents
+from nlp.documents import passages_of, passages_of_all
 from nlp.encoder import Encoder, EncoderError, load_encoder
 from nlp.meaning import unit
 from nlp.retrieve import Base
+from nlp.schema import Answer
 
 MANY = 100_000
+_CHAT_QUESTIONS = Path(__file__).parents[1] / "chat_questions.yaml"
 
 
 @lru_cache(maxsize=1)
@@ -70,6 +75,31 @@ def answers(bench: Bench) -> Iterator[Row]:
             )  # fmt: skip
 
 
+@section("policy questions in a chat")
+def in_a_chat(bench: Bench) -> Iterator[Row]:
+    """Short, chatty and leaning questions over the sample base; nothing is fitted on them, the daily words were written beside them."""
+    asked = sample_exam().base(encoder(bench.shipped))
+    written = yaml.safe_load(_CHAT_QUESTIONS.read_text(encoding="utf8"))
+    cases = [(q, doc, holds) for doc, rows in written["answered_by"].items() for q, holds in rows]
+    given = [(asked.answer(q), doc, holds) for q, doc, holds in cases]
+    yield Row.share("answered", sum(a is not None for a, _, _ in given), len(given), "sample")
+    yield Row.share("answered from the right passage", sum(_stands(asked, a, holds, doc) for a, doc, holds in given), len(given), "sample")
+    yield Row.share("refused", sum(asked.answer(q) is None for q in written["refuse"]), len(written["refuse"]), "sample")
+    talks = [(asked.answer(d["then"], earlier=[d["first"]]), d) for d in written["dialogues"]]
+    fitting = [(a, d) for a, d in talks if "holds" in d]
+    right = sum(_stands(asked, a, d["holds"], d.get("doc", "")) for a, d in fitting)
+    yield Row.share("follow-ups answered from the right passage", right, len(fitting), "sample")
+    others = [a for a, d in talks if "holds" not in d]
+    yield Row.share("follow-ups without an answer refused", sum(a is None for a in others), len(others), "sample")
+
+
+def _stands(base: Base, answer: Answer | None, holds: str, doc: str) -> bool:
+    if answer is None or doc not in ("", answer.citation.doc):
+        return False
+    passage = next(p for p in base.passages if p.doc == answer.citation.doc and answer.citation.quote in p.text + p.curated_answer)
+    return holds in f"{passage.title}{passage.clause}{passage.text}{passage.curated_answer}"
+
+
 @section("policy speed")
 def speed(bench: Bench) -> Iterator[Row]:
     """The passages of the policies again and again with one word changed; vectors are drawn, the encoder runs for each question."""
@@ -86,9 +116,21 @@ def speed(bench: Bench) -> Iterator[Row]:
     yield Row("question → answer p50, ms", float(np.percentile(took, 50)), len(took))
     yield Row("question → answer p95, ms", float(np.percentile(took, 95)), len(took))
     yield Row("peak memory of this process, GB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 1)
+    yield _imported(exam)
     begun = time.perf_counter()
     reader.encode([p.text for p in once[:256]], "passage")
     yield Row("passages encoded a second", 256 / (time.perf_counter() - begun), 256)
+
+
+def _imported(exam: Exam) -> Row:
+    """From documents to a base on disk that words find, as `minhu kb import` and the first search make it; vectors come later."""
+    documents = {f"{d.id}/{n}": replace(d, id=f"{d.id}/{n}") for n in range(10) for d in exam.documents}
+    with tempfile.TemporaryDirectory() as folder:
+        begun = time.perf_counter()
+        write_documents(Path(folder), documents)
+        stored = Base.build(passages_of_all(read_documents(Path(folder)).values()))
+        took = time.perf_counter() - begun
+    return Row("passages imported and searchable by words a second", len(stored.passages) / took, len(stored.passages))
 
 
 def _times(large: Base, exam: Exam) -> list[float]:
