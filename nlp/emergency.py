@@ -20,9 +20,9 @@ _WEIGHTS = {"sure": 0.9, "likely": 0.5}
 _CRY = 0.5
 ALARM = 0.7
 """One sure sign alarms, or two likely ones, or a likely one with a cry for help; a doubt takes it below."""
-SURE_MODEL, DOUBTING_MODEL = 0.8, 0.2
-"""Where a model joins in. Chosen on the development transcripts, so their figures flatter: with a logistic regression over
-characters (1-4) trained on other authors 19 of 19 emergencies and 4 false alarms in 1,487 messages; the rules alone 18 and 10."""
+SURE_MODEL, DOUBTING_MODEL = 0.9, 0.02
+"""Where a model joins in: chosen among 30 pairs on 1,751 training texts that the encoder had not read, 92 of them emergencies,
+most worded to mislead: recall 0.837 and 2.9 false alarms a 1,000, the rules alone 0.826 and 3.4."""
 _UNLIKELY = 0.3
 """What a word of the wrong field leaves of a sign: 火锅 beside 冒烟."""
 _STAFF, _STAFF_CRYING = 0.6, 0.8
@@ -141,15 +141,16 @@ def find_emergency(
     taxonomy: Taxonomy | None = None,
     probability: float | None = None,
     suspected: str | None = None,
+    cues: tuple[Cue, ...] | None = None,
 ) -> Emergency | None:
     """The emergency a message tells of, with the number to call from the catalogue, or None.
 
     Without a `probability` rules decide alone. With one (a model's, that this is an emergency) the two are joined: a model
     that is sure alarms by itself, one that is sure of the opposite silences a rule. `suspected` is the matter id a
     classifier holds likeliest, for an alarm without a cue. A matter the catalogue does not mark as an emergency is passed
-    over; where it names no number, 110 is given.
+    over; where it names no number, 110 is given. `cues`: those of the text, where the caller has them already.
     """
-    cues = emergency_cues(text, role=role)
+    cues = emergency_cues(text, role=role) if cues is None else cues
     strength = cues[0].strength if cues else 0.0
     if not _alarms(strength, probability):
         return None

@@ -13,10 +13,10 @@ import yaml
 
 from nlp.classify import in_context, rank
 from nlp.context import in_words
-from nlp.emergency import emergency_cues, find_emergency
+from nlp.emergency import Cue, emergency_cues, find_emergency
 from nlp.encoder import Encoder, EncoderError, OnnxEncoder, load_encoder
 from nlp.gate import choose_kind, kind_scores, reconsider
-from nlp.linear import LinearModel, ModelError
+from nlp.linear import Floats, LinearModel, ModelError, softmax
 from nlp.place import find_places
 from nlp.privacy import mask
 from nlp.sayings import Sayings
@@ -123,9 +123,10 @@ class Understander:
         words = rank(text, self.models.category, self.taxonomy) if self.models.category else None
         scores = self._kinds(utterance, text, words)
         kind = choose_kind(scores, self._kind_thresholds())
-        emergency = find_emergency(text, role=utterance.role, taxonomy=self.taxonomy)
-        alone = self.category(text) if kind in _TOLD or emergency else RankedCategory()
-        emergency = self._alarm(emergency, text, utterance, scores, alone)
+        cues = emergency_cues(text, role=utterance.role)
+        vector = self._vector(text) if kind in _TOLD or cues else None
+        alone = self._ranked(text, vector) if kind in _TOLD or cues else RankedCategory()
+        emergency = self._alarm(cues, vector, utterance, scores, alone)
         if emergency and kind in ("chat", "question") and utterance.role not in STAFF_ROLES:
             kind = "report"
         told = kind in _TOLD or emergency is not None
@@ -154,10 +155,16 @@ class Understander:
 
     def category(self, text: str) -> RankedCategory:
         """Ranks a text alone (as in a CSV), original or normalised."""
-        read, encoder = normalise(text[:MAX_TEXT]).text, self.models.encoder
-        vector = encoder.encode([read])[0] if encoder and read.strip() else None
+        read = normalise(text[:MAX_TEXT]).text
+        return self._ranked(read, self._vector(read))
+
+    def _vector(self, text: str) -> Floats | None:
+        encoder = self.models.encoder
+        return encoder.encode([text])[0] if encoder and text.strip() else None
+
+    def _ranked(self, text: str, vector: Floats | None) -> RankedCategory:
         near = self._sayings.shares(vector) if vector is not None and self._sayings else None
-        return rank(read, self.models.category, self.taxonomy, vector, near)
+        return rank(text, self.models.category, self.taxonomy, vector, near)
 
     def places(self, text: str, gazetteer: Gazetteer | None = None, home: Place | None = None) -> tuple[Place, ...]:
         """Every place a text names, the text's own personal data masked out of the wording."""
@@ -166,10 +173,15 @@ class Understander:
         return tuple(replace(p, text=mask(p.text, gazetteer.official_phones).text) for p in found)
 
     def _alarm(
-        self, found: Emergency | None, text: str, utterance: Utterance, scores: Mapping[Kind, float], alone: RankedCategory
+        self, cues: tuple[Cue, ...], vector: Floats | None, utterance: Utterance, scores: Mapping[Kind, float], alone: RankedCategory
     ) -> Emergency | None:
-        """What the lexicon heard, corrected by the models where they are sure: chatter that only sounds like an alarm is let
-        go, and a report whose matter can hardly be anything but an emergency alarms without a word of the lexicon."""
+        """What the lexicon and the encoder heard, corrected by the models where they are sure: chatter that only sounds like
+        an alarm is let go, and a report whose matter can hardly be anything but an emergency alarms without either."""
+        fears = [m for m, _ in alone.top if (matter := self.taxonomy.matter(m)) and matter.emergency]
+        found = find_emergency(
+            "", role=utterance.role, taxonomy=self.taxonomy, probability=self._alarming(vector),
+            suspected=fears[0] if fears else None, cues=cues,
+        )  # fmt: skip
         if self.models.category is None or self.models.kind is None:
             return found
         limits = _rules().alarm
@@ -182,11 +194,19 @@ class Understander:
         telling = scores["report"] >= limits["report"] or utterance.role in STAFF_ROLES
         if not burning or not telling or mass < limits["weak_mass"]:
             return None
-        weak = any(c.signs >= limits["weak_signs"] for c in emergency_cues(text, role=utterance.role))
+        weak = any(c.signs >= limits["weak_signs"] for c in cues)
         if not weak and (mass < limits["mass"] or utterance.role in STAFF_ROLES):
             return None
         matter = self.taxonomy.matter(burning[0][0])
         return Emergency(burning[0][0], matter.call or _DEFAULT_CALL) if matter else None
+
+    def _alarming(self, vector: Floats | None) -> float | None:
+        """The encoder's own probability that the text of this vector is an emergency; None where it cannot say."""
+        encoder = self.models.encoder
+        if vector is None or not isinstance(encoder, OnnxEncoder) or "alarm" not in encoder.heads:
+            return None
+        head = encoder.heads["alarm"]
+        return float(softmax(head.logits(vector))[head.labels.index("alarm")])
 
     def _kinds(self, utterance: Utterance, text: str, words: RankedCategory | None) -> dict[Kind, float]:
         """Words and signs first; where they are in doubt, the encoder reads the message in its situation."""

@@ -42,7 +42,7 @@ def test_rows_carry_n_interval_and_data(capsys: pytest.CaptureFixture[str], monk
 def test_without_data_the_bench_still_measures_speed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["speed of understanding", "kinds", "--data", str(tmp_path / "nowhere")]) == 0
     printed = capsys.readouterr()
-    assert "messages a second, words alone" in printed.out
+    assert "messages a second, one core, words alone" in printed.out
     assert "1 sections were not run" in printed.out
     assert "there is no data folder" in printed.err
 

@@ -9,7 +9,7 @@ import numpy as np
 from models.cards import SHIPPED, read_json
 from nlp.encoder import OnnxEncoder
 
-FOLDER = SHIPPED / "encoder_v1"
+FOLDER = SHIPPED / "encoder_v2"
 
 
 def test_reference_answers() -> None:
@@ -21,7 +21,7 @@ def test_reference_answers() -> None:
 def test_at_most_forty_megabytes_and_no_pickle() -> None:
     files = [f for f in FOLDER.iterdir() if f.is_file()]
     assert sum(f.stat().st_size for f in files) <= 40e6
-    assert {f.suffix for f in files} <= {".onnx", ".json", ".md"}
+    assert {f.suffix for f in files} <= {".onnx", ".json", ".md", ".safetensors"}
 
 
 def test_the_card_says_where_the_weights_come_from() -> None:
