@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 Array = npt.NDArray[Any]
 
@@ -33,6 +33,16 @@ def grow(features: Array, answers: Array, weights: Array, *, rounds: int, leaves
     return _laid_down(learner)
 
 
+def grow_numbers(features: Array, numbers: Array, *, rounds: int, leaves: int, rate: float, least: int) -> Grown:
+    """As `grow`, towards `numbers` float32 [n] by least squares: one tree a round."""
+    learner = HistGradientBoostingRegressor(
+        max_iter=rounds, max_leaf_nodes=leaves, learning_rate=rate, min_samples_leaf=least, l2_regularization=5.0, max_features=0.3,
+        early_stopping=False, random_state=1,
+    )  # fmt: skip
+    learner.fit(features, numbers)
+    return _laid_down(learner)
+
+
 def _laid_down(learner: Any) -> Grown:
     """scikit-learn keeps its trees in private arrays; the shipped reference answers tell when a version lays them otherwise."""
     parts: list[Array] = []
@@ -50,7 +60,7 @@ def _laid_down(learner: Any) -> Grown:
             shift += len(nodes)
     nodes = np.concatenate(parts)
     leaf = nodes["is_leaf"].astype(bool)
-    tensors = {
+    tensors: dict[str, Array] = {
         "feature": np.where(leaf, 0, nodes["feature_idx"]).astype(np.int16),
         "limit": np.where(leaf, 0.0, nodes["num_threshold"]).astype(np.float32),
         "missing_left": nodes["missing_go_to_left"].astype(np.uint8),
@@ -59,6 +69,6 @@ def _laid_down(learner: Any) -> Grown:
         "leaf": np.where(leaf, nodes["value"], 0.0).astype(np.float32),
         "root": np.array(root, np.int32),
         "label": np.array(label, np.int16),
-        "start": learner._baseline_prediction.ravel().astype(np.float32),
+        "start": np.asarray(learner._baseline_prediction, np.float32).ravel(),
     }
     return Grown(tensors, int(nodes["depth"].max()))

@@ -14,80 +14,77 @@ from numpy.typing import NDArray
 
 from models.cards import SHIPPED
 from models.corpora import data_folder
+from models.grow import Grown, grow_numbers
 from models.policies import Exam, Question, exams
 from nlp import spans, trust
 from nlp.encoder import Encoder, load_encoder
 from nlp.kept_vectors import KeptVectors
 from nlp.retrieve import Base
-from nlp.terms import fold, pairs
+from nlp.trees import Trees
 
 FOLDS = 5
-EPOCHS = 8
-RATE = 2e-3
-DECAY = 1e-2
+# of a question's stretches, the best and some of the others are learned from
+BEST, OTHERS = 20, 200
+ROUNDS = 200
 Floats = NDArray[np.float32]
 Rows = tuple[NDArray[np.float64], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One question's candidate stretches: features [n, k], and the character F1 each would score."""
+    """One question's candidate stretches: their signs [n, k], and the character F1 each would score."""
 
-    features: Floats
+    signs: Floats
     worth: Floats
 
 
 def choices(base: Base, asked: list[Question]) -> list[Choice]:
     found = []
     for question in asked:
-        rarity = {p: base.by_passage.idf_of(p) for p in set(pairs(fold(question.text)))}
-        features, worth = [], []
-        hits = base.look(question.text).found[: base.tuned.read]
-        for rank, hit in enumerate(hits):
-            text = base.passages[hit.row].text
-            some = spans.stretches(question.text, text, rarity)
-            behind = np.full((len(some.starts), 1), hits[0].score - hit.score, np.float32)
-            features.append(np.concatenate([some.features, behind, np.full_like(behind, rank == 0)], 1))
-            worth.append(_worth(text, question.answer, some))
-        found.append(Choice(np.concatenate(features), np.concatenate(worth)))
+        look = base.look(question.text)
+        reads = [read for _, _, read in base.reads(look.found)]
+        places, signs = spans.described(question.text, reads, base.rarity(question.text))
+        worth = np.zeros(len(places), np.float32)
+        for at, read in enumerate(reads):
+            here = places[:, 0] == at
+            worth[here] = _worth(read.text, question.answer, places[here, 1], places[here, 2])
+        found.append(Choice(signs, worth))
     return found
 
 
-def _worth(text: str, gold: str, some: spans.Stretches) -> Floats:
+def _worth(text: str, gold: str, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Floats:
     """Character F1 of every stretch at once, from running counts."""
     wanted = {c: gold.count(c) for c in set(gold) if c.isalnum()}
     counts = np.array([[c == w for c in text] for w in wanted]).reshape(len(wanted), len(text)).cumsum(1)
     counts = np.concatenate([np.zeros((len(wanted), 1), int), counts], 1)
     length = np.concatenate(([0], np.cumsum([c.isalnum() for c in text])))
-    inside = counts[:, some.ends] - counts[:, some.starts]
+    inside = counts[:, ends] - counts[:, starts]
     common = np.minimum(inside, np.array(list(wanted.values())).reshape(-1, 1)).sum(0)
-    total = length[some.ends] - length[some.starts] + sum(wanted.values())
+    total = length[ends] - length[starts] + sum(wanted.values())
     return np.asarray(2 * common / np.maximum(total, 1), np.float32)
 
 
-def fit_stretches(found: list[Choice]) -> Floats:
-    """Linear weights that raise the expected F1 of a choice made by softmax over the candidates of a question."""
-    import torch
-
-    torch.manual_seed(0)
-    every = np.concatenate([c.features for c in found])
-    mean, deviation = every.mean(0), every.std(0) + 1e-6
-    model = torch.nn.Linear(every.shape[1], 1)
-    optimiser = torch.optim.Adam(model.parameters(), lr=RATE, weight_decay=DECAY)
-    order = np.random.default_rng(0)
-    tensors = [(torch.tensor(np.clip((c.features - mean) / deviation, -6, 6)), torch.tensor(c.worth)) for c in found]
-    for _ in range(EPOCHS):
-        for at in order.permutation(len(tensors)):
-            features, worth = tensors[at]
-            loss = -(torch.softmax(model(features).squeeze(1), 0) * worth).sum()
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-    return np.asarray(model.weight.detach().numpy()[0] / deviation, np.float32)
+def fit_stretches(found: list[Choice]) -> Grown:
+    """Trees that tell the character F1 of a stretch, grown on the best of each question and on some of the others."""
+    some = np.random.default_rng(0)
+    kept = []
+    for choice in found:
+        best = np.argsort(-choice.worth, kind="stable")[:BEST]
+        kept.append(np.union1d(best, some.choice(len(choice.worth), min(OTHERS, len(choice.worth)), replace=False)))
+    signs = np.concatenate([c.signs[k] for c, k in zip(found, kept, strict=True)])
+    worth = np.concatenate([c.worth[k] for c, k in zip(found, kept, strict=True)])
+    return grow_numbers(signs, worth, rounds=ROUNDS, leaves=24, rate=0.06, least=40)
 
 
-def expected(found: list[Choice], weights: Floats) -> list[float]:
-    return [float(c.worth[(c.features @ weights).argmax()]) for c in found]
+def scored(found: list[Choice], grown: Grown) -> list[float]:
+    """Character F1 of what the trees would answer."""
+    trees = Trees(grown.tensors, grown.depth)
+    return [float(c.worth[trees.sums(c.signs).argmax()]) if len(c.worth) else 0.0 for c in found]
+
+
+def keep(grown: Grown) -> None:
+    target = Path(spans.__file__).with_name("answering.npz")
+    np.savez_compressed(target, allow_pickle=False, **grown.tensors, depth=np.int64(grown.depth), names=np.array(spans.sign_names()))
 
 
 def by_document(asked: list[Question]) -> NDArray[np.int64]:
@@ -168,6 +165,10 @@ def fit_all_trust(every: dict[str, Exam]) -> None:
         show_trust({name: trust_rows(e.base(encoder, kept), e, names) for name, e in parts.items() if name != "replies"}, names)
 
 
+def _mean(scores: list[float]) -> str:
+    return f"{np.mean(scores):.3f} ± {1.96 * np.std(scores) / len(scores) ** 0.5:.3f} (n={len(scores)})"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m models.quoting", description=__doc__)
     parser.add_argument("--data", help="the data folder (default: MINHU_DATA, else ../shared/data)")
@@ -180,11 +181,10 @@ def main() -> int:
     found, folds = choices(exam.base(), exam.asked), by_document(exam.asked)
     scores: list[float] = []
     for held in range(FOLDS):
-        fitted = fit_stretches([c for c, f in zip(found, folds, strict=True) if f != held])
-        scores += expected([c for c, f in zip(found, folds, strict=True) if f == held], fitted)
-    print(f"answer, {FOLDS} folds by document: character F1 {np.mean(scores):.3f} (n={len(scores)})")
-    target = Path(spans.__file__).with_name("answering.npz")
-    np.savez(target, weights=fit_stretches(found), names=np.array(spans.feature_names()))
+        grown = fit_stretches([c for c, f in zip(found, folds, strict=True) if f != held])
+        scores += scored([c for c, f in zip(found, folds, strict=True) if f == held], grown)
+        print(f"answers, {held + 1} of {FOLDS} folds by document: character F1 {_mean(scores)}", flush=True)
+    keep(fit_stretches(found))
     return 0
 
 

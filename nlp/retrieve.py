@@ -242,7 +242,7 @@ class Base:
         first = self.passages[look.found[0].row]
         if first.curated_answer:
             return Answer(first.curated_answer, cite(first, first.curated_answer, first.clause), sure)
-        return self._quoted(look.question, look.found[: self.tuned.read], sure)
+        return self._quoted(look.question, look.found, sure)
 
     def probability(self, look: Look) -> float:
         """That the base holds the answer, judged by the best passage found."""
@@ -265,24 +265,31 @@ class Base:
         return np.asarray(passage + self.tuned.whole_document * document[self.doc_of] * (passage > 0), np.float32)
 
     def _quoted(self, question: str, found: Sequence[Found], sure: float) -> Answer | None:
-        rarity = {pair: self.by_passage.idf_of(pair) for pair in set(pairs(fold(question)))}
-        best: tuple[float, Passage, int, int] | None = None
-        for rank, one in enumerate(found):
-            passage = self.passages[one.row]
-            if passage.curated_answer:
-                continue
-            behind = found[0].score - one.score
-            for begin, part in without_orders(passage.text):
-                chosen = spans.best_stretch(question, part, rarity, behind=behind, first=rank == 0)
-                if chosen and (best is None or chosen[0] > best[0]):
-                    best = (chosen[0], passage, begin + chosen[1], begin + chosen[2])
-        if best is None:
+        """The words that answer, as few as will do; cited with the whole sentences in which they stand."""
+        reads = self.reads(found)
+        chosen = spans.best_stretch(question, [read for _, _, read in reads], self.rarity(question))
+        if chosen is None:
             return None
-        _, passage, start, end = best
-        quote = passage.text[start:end].strip()
+        passage, begin, read = reads[chosen.at]
+        start, end = spans.sentences_around(read.text, chosen.start, chosen.end)
+        quote, clause = read.text[start:end], clause_at(passage.text, passage.clause, begin + chosen.start)
         others = [p for one in found if (p := self.passages[one.row]) is not passage and not p.curated_answer]
-        clause = clause_at(passage.text, passage.clause, start)
-        return Answer(quote, cite(passage, quote, clause), sure, (passage, *others[: PHRASED_FROM - 1]))
+        return Answer(read.text[chosen.start : chosen.end], cite(passage, quote, clause), sure, (passage, *others[: PHRASED_FROM - 1]))
+
+    def reads(self, found: Sequence[Found]) -> list[tuple[Passage, int, spans.Read]]:
+        """The first passages found, with where the words that may be quoted begin in them, and those words."""
+        best = max((one.score for one in found), default=0.0)
+        every = []
+        for rank, one in enumerate(found[: self.tuned.read]):
+            p = self.passages[one.row]
+            if not p.curated_answer:
+                share = one.score / max(best, 1e-6)
+                every += [(p, begin, spans.Read(part, f"{p.title}\n{p.clause}", rank, share)) for begin, part in without_orders(p.text)]
+        return every
+
+    def rarity(self, question: str) -> dict[str, float]:
+        """How rare each pair of characters of a question is in this base."""
+        return {pair: self.by_passage.idf_of(pair) for pair in dict.fromkeys(pairs(fold(question)))}
 
     def _citable(self, today: str, area: str, for_staff: bool) -> NDArray[np.bool_]:
         fine = [not use.left_out(today=today, area=area, for_staff=for_staff) for use in self.terms_of_use]

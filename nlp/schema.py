@@ -236,7 +236,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Where an answer's words stand: `quote` is verbatim in the passage."""
+    """Where an answer's words stand: `quote` is verbatim in the passage, whole sentences that can be read alone."""
 
     doc: str
     title: str

@@ -39,3 +39,15 @@ class Trees:
             at = self._next[left.astype(np.intp), at]
         total: Floats = self._start + np.bincount(self._label, self._leaf[at], len(self._start)).astype(np.float32)
         return total
+
+    def sums(self, features: Floats, first: int = 0, last: int | None = None) -> Floats:
+        """[rows, features] → [rows] float32 of the trees `first` to `last` of a model with one label; its start is the first tree's."""
+        root, rows = self._root[first:last], np.arange(len(features))[:, None]
+        at = np.broadcast_to(root, (len(features), len(root)))
+        for _ in range(self._depth):
+            feature = self._feature[at]
+            value = features[rows, feature]
+            left = (value <= self._limit[at]) | (np.isnan(value) & self._missing_left[at])
+            at = self._next[left.astype(np.intp), at]
+        total: Floats = self._leaf[at].sum(1, dtype=np.float32) + (self._start[0] if first == 0 else np.float32(0))
+        return total

@@ -66,8 +66,8 @@ async def _find(turn: Turn, u: Understanding, thread: list[str]) -> Answer | Non
 
 
 def words_of_answer(found: Answer) -> tuple[str, str]:
-    """(the answer's words, the line that says where they stand)."""
-    return found.text, source_line(found.citation)
+    """(the sentences that hold the answer, the line that says where they stand); a bare 3个月 would leave a resident guessing."""
+    return found.citation.quote, source_line(found.citation)
 
 
 def source_line(c: Citation) -> str:

@@ -54,7 +54,8 @@ def test_the_answer_stands_in_its_document_word_for_word() -> None:
     answer = base(PARKING, HEATING).answer("地面车位停车费每月多少钱")
     assert answer is not None
     assert "一百二十元" in answer.text
-    assert answer.text == answer.citation.quote
+    assert answer.text in answer.citation.quote
+    assert answer.citation.quote == "第二条 地面车位停车费每月一百二十元，由物业服务企业收取。"
     assert answer.citation.quote in PARKING.text
     assert (answer.citation.title, answer.citation.number, answer.citation.date) == ("小区停车管理办法", "示停〔2024〕3号", "2024-05-01")
     assert answer.citation.clause == "第二条"
