@@ -23,7 +23,7 @@ from nlp.encoder import Encoder, OnnxEncoder
 from nlp.gate import choose_kind, describe, kind_scores, plain_to_see
 from nlp.grams import Field
 from nlp.linear import LinearModel
-from nlp.schema import KINDS, Kind, Utterance
+from nlp.schema import KINDS, Kind, Role, Utterance
 from nlp.taxonomy import load_taxonomy
 from nlp.text import normalise
 
@@ -38,8 +38,10 @@ RECIPE = Recipe(
 )
 # Single messages have no conversation of their own; they are lent one and count less than a message that has.
 COMPOSED_WEIGHT, REAL_WEIGHT, TALK_WEIGHT = 0.5, 0.25, 0.4
-TALK_ROWS = 3000
+TALK_ROWS = 9000
 LENT_SHARE = 0.7
+PATROL: Sequence[Role] = ("micro_worker", "micro_worker", "grid_worker")
+PATROL_SHARE = 0.1
 _KIND_OF: Mapping[str, Kind] = {**{kind: kind for kind in KINDS}, "suggestion_or_praise": "report"}
 
 Transcript = Mapping[str, Any]
@@ -66,7 +68,7 @@ def conversation_examples(conversations: Sequence[Transcript], believed: Believe
 def single_examples(data: Path, conversations: Sequence[Transcript]) -> list[Example]:
     """Composed and real single messages, and half of the text messages as small talk; the other half and all short dialogues
     stay unseen. Most are put into a moment of some conversation, else the lack of one would give their kind away; the rest
-    stand alone, as a line of a CSV does."""
+    stand alone, as a line of a CSV does. Some reports are lent to staff on their rounds, which authors hardly write."""
     lender = random.Random(7)
     moments = [s.utterance for t in conversations for s in spoken(t) if s.utterance.role == "resident" and s.utterance.text]
     singles = [(m.text, _KIND_OF[m.kind], COMPOSED_WEIGHT) for m in training_singles(data)]
@@ -77,6 +79,8 @@ def single_examples(data: Path, conversations: Sequence[Transcript]) -> list[Exa
     found = []
     for text, kind, weight in singles:
         moment = lender.choice(moments) if lender.random() < LENT_SHARE else Utterance("")
+        if kind == "report" and lender.random() < PATROL_SHARE:
+            moment = replace(moment, role=lender.choice(PATROL))
         found.append(Example(replace(moment, text=text, quoted=None, media=None, sender="lent"), kind, weight))
     return found
 

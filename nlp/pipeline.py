@@ -209,10 +209,11 @@ class Understander:
         return float(softmax(head.logits(vector))[head.labels.index("alarm")])
 
     def _kinds(self, utterance: Utterance, text: str, words: RankedCategory | None) -> dict[Kind, float]:
-        """Words and signs first; where they are in doubt, the encoder reads the message in its situation."""
+        """Words and signs first; where they are in doubt of a resident, the encoder reads the message in its situation. (Of
+        staff on their rounds it knows too little: authors let them answer, hardly ever report.)"""
         scores = kind_scores(utterance, self.models.kind, text, words)
         reader = self.models.reader
-        if reader is None or self.models.kind is None:
+        if reader is None or self.models.kind is None or utterance.role in STAFF_ROLES:
             return scores
         weights = self.models.kind.config["reader"]
         if max(scores.values()) >= weights["sure"]:
