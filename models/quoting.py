@@ -20,6 +20,7 @@ from nlp import spans, trust
 from nlp.encoder import Encoder, load_encoder
 from nlp.kept_vectors import KeptVectors
 from nlp.retrieve import Base
+from nlp.span_signs import sign_names
 from nlp.trees import Trees
 
 FOLDS = 5
@@ -84,7 +85,7 @@ def scored(found: list[Choice], grown: Grown) -> list[float]:
 
 def keep(grown: Grown) -> None:
     target = Path(spans.__file__).with_name("answering.npz")
-    np.savez_compressed(target, allow_pickle=False, **grown.tensors, depth=np.int64(grown.depth), names=np.array(spans.sign_names()))
+    np.savez_compressed(target, allow_pickle=False, **grown.tensors, depth=np.int64(grown.depth), names=np.array(sign_names()))
 
 
 def by_document(asked: list[Question]) -> NDArray[np.int64]:
