@@ -19,6 +19,7 @@ from models.policies import Exam, Question, exams
 from nlp import spans, trust
 from nlp.encoder import Encoder, load_encoder
 from nlp.kept_vectors import KeptVectors
+from nlp.pipeline import newest
 from nlp.retrieve import Base
 from nlp.span_signs import sign_names
 from nlp.trees import Trees
@@ -160,7 +161,7 @@ def fit_all_trust(every: dict[str, Exam]) -> None:
     parts = {**every, **smaller(every["policies"])}
     show_trust({name: trust_rows(e.base(), e, trust.SIGNS) for name, e in parts.items()}, trust.SIGNS)
     with tempfile.TemporaryDirectory() as folder:
-        encoder: Encoder = load_encoder(SHIPPED / "encoder_v1")
+        encoder: Encoder = load_encoder(newest(SHIPPED, "encoder") or SHIPPED / "encoder")
         kept = KeptVectors(Path(folder) / "vectors", encoder, writable=False)
         names = (*trust.SIGNS, trust.MEANING)
         show_trust({name: trust_rows(e.base(encoder, kept), e, names) for name, e in parts.items() if name != "replies"}, names)

@@ -19,6 +19,7 @@ from nlp.base_folder import read_documents, write_documents
 from nlp.documents import passages_of, passages_of_all
 from nlp.encoder import Encoder, EncoderError, load_encoder
 from nlp.meaning import unit
+from nlp.pipeline import newest
 from nlp.retrieve import Base
 from nlp.schema import Answer
 
@@ -29,7 +30,7 @@ _CHAT_QUESTIONS = Path(__file__).parents[1] / "chat_questions.yaml"
 @lru_cache(maxsize=1)
 def encoder(shipped: Path) -> Encoder:
     try:
-        return load_encoder(shipped / "encoder_v1", threads=2)
+        return load_encoder(newest(shipped, "encoder") or shipped / "encoder", threads=2)
     except EncoderError as error:
         raise NotRunError(str(error)) from error
 
