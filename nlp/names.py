@@ -61,9 +61,17 @@ def find_names(text: str, anchors: list[tuple[int, int]]) -> list[tuple[int, int
     `anchors`: where phones, certificates and the like stand. Staff (网格员李敏) and forms of address (张阿姨, 小李) are no names.
     """
     found: list[tuple[int, int]] = []
-    for start, end in (*_announced(text), *_beside(text, anchors)):
-        if not any(start < e and s < end for s, e in found) and not _is_staff(text, start, end):
-            found.append((start, end))
+    taken = bytearray(len(text))
+    new = list(_announced(text))
+    around = anchors
+    while new or around:
+        fresh = []
+        for start, end in (*new, *_beside(text, around)):
+            if not any(taken[start:end]) and not _is_staff(text, start, end):
+                taken[start:end] = b"\1" * (end - start)
+                fresh.append((start, end))
+        found += fresh
+        new, around = [], fresh  # a name makes the name beside it personal too
     return sorted(found)
 
 
@@ -71,7 +79,7 @@ def _is_staff(text: str, start: int, end: int) -> bool:
     words = _words()
     given = text[start + max(1, _surname_at(text, start)) : end]
     return (
-        text[:start].rstrip(" :：").endswith(tuple(words["office_before"]))
+        text[max(0, start - 30) : start].rstrip(" :：").endswith(tuple(words["office_before"]))
         or text.startswith(tuple(words["title_after"]), end)
         or given in words["given_titles"]
     )

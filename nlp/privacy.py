@@ -17,8 +17,9 @@ from nlp.schema import Masked, PersonalDatum, PersonalKind, Span
 from nlp.text import Normalised, fold
 
 PRIVACY_PATH = Path(__file__).with_name("lexicon") / "privacy.yaml"
-_MAX_ROUNDS = 6
-"""A placeholder can be the cue for the name beside it; masking is repeated until nothing is left to find."""
+_MAX_ROUNDS = 40
+"""A placeholder can be the cue for the name beside it; masking is repeated until nothing is left to find. Ordinary texts need two or
+three rounds; the bound keeps a text made to need one for every word from holding the process."""
 _CHINESE_DIGITS = str.maketrans("零〇一二三四五六七八九幺两", "0012345678912")
 _PLACEHOLDER = re.compile(r"〔[\u4e00-\u9fff]{1,6}〕")
 
@@ -197,7 +198,7 @@ def _phone_in(match: re.Match[str], allowed: frozenset[str]) -> Iterator[tuple[P
 def _plate_pattern() -> re.Pattern[str]:
     separator = r"[ ·•.\-]?"
     return re.compile(
-        rf"(?<![A-Za-z0-9])[{privacy_words()['provinces']}]\s?[A-Za-z]{separator}[A-Za-z]?{separator}(?=[A-Za-z0-9]*[0-9])[A-Za-z0-9]{{4,6}}[挂学警港澳]?(?![A-Za-z0-9])"
+        rf"[{privacy_words()['provinces']}]\s?[A-Za-z]{separator}[A-Za-z]?{separator}(?=[A-Za-z0-9]*[0-9])[A-Za-z0-9]{{4,6}}[挂学警港澳]?(?![A-Za-z0-9])"
     )
 
 
@@ -205,7 +206,12 @@ _PLATE_AFTER_CUE = re.compile(r"[:号是为 ]{0,3}[\u4e00-\u9fff]?[A-Za-z][ ·�
 
 
 def _plates(text: str, _: frozenset[str]) -> Iterator[tuple[PersonalKind, int, int]]:
+    end = -1
     for match in _plate_pattern().finditer(text):
+        start, glued = match.start(), end  # plates may follow each other without a gap
+        if start and start != glued and text[start - 1].isascii() and text[start - 1].isalnum():
+            continue
+        end = match.end()
         if 6 <= sum(c.isalnum() for c in match[0].rstrip("挂学警港澳")) <= 8:
             yield "plate", match.start(), match.end()
     for cue in privacy_words()["plate_cues"]:
@@ -240,12 +246,16 @@ def _homes_of(text: str, names: list[tuple[int, int]]) -> Iterator[tuple[int, in
     """House numbers down to the room that stand by a person's name."""
     if not names:
         return
+    near = bytearray(len(text))
+    for start, end in names:
+        low, high = max(0, start - _HOME_REACH), min(len(text), end + _HOME_REACH)
+        near[low:high] = b"\1" * (high - low)
     bits = house_bits(text)
     for at, bit in enumerate(bits):
-        if bit.field != "room" or not any(start - _HOME_REACH < bit.end and bit.start < end + _HOME_REACH for start, end in names):
+        if bit.field != "room" or not any(near[bit.start : bit.end]):
             continue
         start = bit.start
-        for before in reversed(bits[:at]):
+        for before in map(bits.__getitem__, range(at - 1, -1, -1)):
             if before.field in ("room", "spot") or start - before.end > 1:
                 break
             start = before.start

@@ -60,6 +60,21 @@ def test_points_at_the_original() -> None:
     assert [(d.kind, text[d.span.start : d.span.end]) for d in found] == [("phone", "１３８１２３４５６７８"), ("name", "王建国")]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "京A12345" * 30,
+        "13812345678" + "京A12345" * 30,
+        "13812345678" + "，今天天气不错我们大家一起去公园里面玩一下吧，张丽" * 30,
+        "13812345678" + "张丽 住3栋2单元501 " * 30,
+    ],
+)
+def test_a_chain_is_masked_to_its_end(text: str) -> None:
+    once = mask(text).text
+    assert not any(personal in once for personal in ("A12345", "张丽", "501", "1381234"))
+    assert mask(once).found == ()
+
+
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
 def test_masking_twice_is_masking_once(text: str) -> None:
     once = mask(text)
