@@ -10,7 +10,7 @@ from models.bench.sections import SECTIONS, Bench, run_sections
 from models.cards import SHIPPED
 from models.corpora import DataMissingError, data_folder
 
-ROOMS = ("language", "speed", "replays", "retrieval", "matters", "surges")
+ROOMS = ("language", "noise", "speed", "replays", "retrieval", "matters", "surges")
 
 
 def main(argv: list[str] | None = None) -> int:
