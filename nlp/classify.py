@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
+from heapq import nlargest
+from itertools import chain
 
 from nlp.grams import Description
 from nlp.linear import Floats, LinearModel
@@ -37,14 +41,17 @@ def rank(
     if model is None:
         return RankedCategory(tuple(list(said.items())[:TOP]), accepted=False)
     found = model.joined(Description({"text": text}), vector)
-    scores = _in_catalogue(dict(zip(model.labels, found.tolist(), strict=True)), taxonomy)
+    scores: dict[str, float] = {}
+    for home, score in zip(_homes(model.labels, taxonomy), found.tolist(), strict=True):
+        if home:
+            scores[home] = scores.get(home, 0.0) + score
     untaught = {m: s for m, s in said.items() if m not in model.labels and s >= _UNTAUGHT_SHARE * _WORDS_CEILING}
     for matter, share in (near or {}).items():
         if matter not in model.labels and share >= _NEAR_SHARE:
             untaught[matter] = max(untaught.get(matter, 0.0), _NEAR_CEILING * share)
     for matter, strength in untaught.items():
         scores = {known: s * (1 - strength) for known, s in scores.items()} | {matter: strength}
-    top = sorted(scores.items(), key=lambda item: -item[1])[:TOP]
+    top = nlargest(TOP, scores.items(), key=lambda item: item[1])
     if not top:
         return RankedCategory()
     best, probability = top[0]
@@ -75,32 +82,48 @@ def in_context(alone: RankedCategory, utterance: Utterance, weights: Mapping[str
     return RankedCategory(top, accepted=alone.accepted and top[0][0] == alone.best)
 
 
-def _in_catalogue(scores: Mapping[str, float], taxonomy: Taxonomy) -> dict[str, float]:
-    kept: dict[str, float] = {}
-    for matter_id, score in scores.items():
-        matter = taxonomy.matter(matter_id)
-        home = matter.replaced_by or matter.id if matter else None
-        if home and taxonomy.matter(home):
-            kept[home] = kept.get(home, 0.0) + score
-    return kept
+@lru_cache(maxsize=8)
+def _homes(labels: tuple[str, ...], taxonomy: Taxonomy) -> tuple[str | None, ...]:
+    """For each label the matter of the catalogue that its probability goes to; None where the catalogue has none."""
+    matters = [taxonomy.matter(label) for label in labels]
+    homes = [matter.replaced_by or matter.id if matter else None for matter in matters]
+    return tuple(home if home and taxonomy.matter(home) else None for home in homes)
 
 
 def by_words(text: str, taxonomy: Taxonomy) -> dict[str, float]:
     """Matters whose `says` or name a text resembles, best first: share of a saying's character pairs that stand in the text."""
-    pairs = _pairs(text)
-    found: dict[str, float] = {}
-    for matter_id, sayings in _sayings(taxonomy):
-        best = max((len(saying & pairs) / len(saying) for saying in sayings), default=0.0)
-        if best >= 0.5:
-            found[matter_id] = best
+    index = _sayings(taxonomy)
+    held = Counter(chain.from_iterable(index.holders[pair] for pair in index.holders.keys() & _pairs(text)))
+    best: dict[int, float] = {}
+    for saying, count in held.items():
+        matter, size = index.sayings[saying]
+        best[matter] = max(best.get(matter, 0.0), count / size)
+    found = {index.matters[matter]: share for matter, share in sorted(best.items()) if share >= 0.5}
     total = sum(s**3 for s in found.values())
     ranked = sorted(found.items(), key=lambda item: -item[1])
     return {m: _WORDS_CEILING * s * s**3 / total for m, s in ranked}
 
 
+@dataclass(frozen=True, slots=True)
+class _Sayings:
+    """Which sayings hold a pair (`holders`: pair → places in `sayings`); a saying is (place in `matters`, number of its pairs)."""
+
+    matters: tuple[str, ...]
+    sayings: tuple[tuple[int, int], ...]
+    holders: dict[str, tuple[int, ...]]
+
+
 @lru_cache(maxsize=4)
-def _sayings(taxonomy: Taxonomy) -> tuple[tuple[str, tuple[frozenset[str], ...]], ...]:
-    return tuple((m.id, tuple(p for p in (_pairs(s) for s in (*m.says, m.name)) if p)) for m in taxonomy.matters if m.replaced_by is None)
+def _sayings(taxonomy: Taxonomy) -> _Sayings:
+    matters = [m for m in taxonomy.matters if m.replaced_by is None]
+    sayings: list[tuple[int, int]] = []
+    holders: dict[str, list[int]] = {}
+    for at, matter in enumerate(matters):
+        for pairs in filter(None, map(_pairs, (*matter.says, matter.name))):
+            for pair in pairs:
+                holders.setdefault(pair, []).append(len(sayings))
+            sayings.append((at, len(pairs)))
+    return _Sayings(tuple(m.id for m in matters), tuple(sayings), {pair: tuple(places) for pair, places in holders.items()})
 
 
 def _pairs(text: str) -> frozenset[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from zlib import crc32
 
 import numpy as np
@@ -41,6 +42,12 @@ class Description:
 
 def grams(text: str, field: Field, name: str) -> tuple[Hashes, Counts]:
     """Distinct n-grams of a text and how often each stands there. Digits count as one sign: 3栋 and 5栋 are one gram."""
+    return _grams(text, field.chars, field.words, name)
+
+
+@lru_cache(maxsize=512)
+def _grams(text: str, chars: tuple[int, int], words: int, name: str) -> tuple[Hashes, Counts]:
+    """Kept for a while: two models ask for the same text, a burst quotes the words before, and chatter repeats itself."""
     text = text.strip().lower()
     if len(text) > MAX_CHARS:
         text = text[: MAX_CHARS // 2] + "\n" + text[-MAX_CHARS // 2 :]
@@ -48,13 +55,15 @@ def grams(text: str, field: Field, name: str) -> tuple[Hashes, Counts]:
         return np.zeros(0, np.uint32), np.zeros(0, np.float32)
     salt = crc32(name.encode())
     found = []
-    if field.chars[1]:
-        found += _runs(_codes(_START + _DIGITS.sub("0", text) + _END), field.chars, salt)
-    if field.words:
-        words = [crc32(w.encode()) for w in cut(text) if not w.isspace()]
-        found += _runs(np.array(words, np.uint64), (1, field.words), salt ^ 0x5BD1E995)
+    if chars[1]:
+        found += _runs(_codes(_START + _DIGITS.sub("0", text) + _END), chars, salt)
+    if words:
+        codes = [crc32(w.encode()) for w in cut(text) if not w.isspace()]
+        found += _runs(np.array(codes, np.uint64), (1, words), salt ^ 0x5BD1E995)
     hashes, counts = np.unique(np.concatenate(found), return_counts=True)
-    return hashes, (1 + np.log(counts)).astype(np.float32)
+    weights = (1 + np.log(counts)).astype(np.float32)
+    hashes.flags.writeable = weights.flags.writeable = False
+    return hashes, weights
 
 
 def flag_hashes(flags: Iterable[str]) -> Hashes:

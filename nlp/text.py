@@ -106,6 +106,11 @@ def _plain(cluster: str) -> str:
     return "".join(_simplified(c) for c in folded if _visible(c))
 
 
+@lru_cache(maxsize=65536)
+def _is_plain(char: str) -> bool:
+    return _plain(char) == char and not _continues(char)
+
+
 def _visible(char: str) -> bool:
     return char in _KEPT_CONTROLS or unicodedata.category(char) not in _INVISIBLE_CATEGORIES
 
@@ -128,8 +133,14 @@ def _clusters(text: str) -> Iterable[tuple[int, int]]:
             start = at
 
 
+def _unchanged(text: str) -> Normalised:
+    return Normalised(text, text, tuple(range(len(text))), tuple(range(1, len(text) + 1)))
+
+
 def fold(text: str) -> Normalised:
     """`normalise` without the lexicon: for numbers and names, where a respelt word would point at the wrong characters."""
+    if all(map(_is_plain, text)):
+        return _unchanged(text)
     pieces: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -169,7 +180,7 @@ def normalise(text: str, spelling: Spelling | None = None) -> Normalised:
     Emoji stay. Normalising a normalised text changes nothing. Linear in the length of `text`; the empty text is allowed.
     """
     if _PLAIN.match(text):
-        return Normalised(text, text, tuple(range(len(text))), tuple(range(1, len(text) + 1)))
+        return _unchanged(text)
     words = spelling or default_spelling()
     result = fold(text)
     for _ in range(_MAX_ROUNDS):
