@@ -68,9 +68,7 @@ class LivePolicy:
         """The version that was read last and the base that answers."""
         return (self._version, self._base) if self._base is not None else None
 
-    async def answer(
-        self, question: str, *, earlier: Sequence[str] = (), today: date, area: str, for_staff: bool = False
-    ) -> Answer | None:
+    async def answer(self, question: str, *, earlier: Sequence[str] = (), today: date, area: str, for_staff: bool = False) -> Answer | None:
         base = self._base
         if base is None:
             return None

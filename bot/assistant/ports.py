@@ -85,7 +85,5 @@ class PolicyDesk(Protocol):
 class NoPolicy:
     """No base: every question goes to a person."""
 
-    async def answer(
-        self, question: str, *, earlier: Sequence[str] = (), today: date, area: str, for_staff: bool = False
-    ) -> Answer | None:
+    async def answer(self, question: str, *, earlier: Sequence[str] = (), today: date, area: str, for_staff: bool = False) -> Answer | None:
         return None

@@ -48,8 +48,8 @@ def test_import_and_search_out_of_reach_of_any_network(tmp_path: Path, documents
     assert known["hits"][0]["doc"] == "dogs"
     assert set(known["hits"][0]) == {"doc", "score", "passage"}
     assert "五十元" in known["answer"]
-    assert known["citation"]["quote"] == known["answer"]
-    assert known["answer"] in RULES["text"]
+    assert known["answer"] in known["citation"]["quote"]
+    assert known["citation"]["quote"] in RULES["text"]
     assert (unknown["answer"], unknown["citation"]) == (None, None)
     scores = [h["score"] for h in known["hits"]]
     assert scores == sorted(scores, reverse=True)

@@ -60,14 +60,16 @@ async def open_page(browser: Browser) -> AsyncIterator[Open]:
 async def small_targets(page: Page) -> list[str]:
     """Visible buttons, links and fields that are smaller than 44 pixels in a direction that a finger needs.
 
-    Links inside running text are exempt (WCAG 2.5.8), so are boxes whose label is the target.
+    Links inside running text are exempt (WCAG 2.5.8); of a box within its label the label is the target. Folded parts are opened.
     """
-    script = """() => [...document.querySelectorAll('button, a, input, select, textarea, summary, [role=tab]')]
+    script = """() => { document.querySelectorAll('details').forEach((part) => { part.open = true })
+      return [...document.querySelectorAll('button, a, input, select, textarea, summary, [role=tab]')]
       .filter((one) => one.offsetParent && !one.closest('.unseen, .skip, p, li, dd, td, small, h2'))
-      .filter((one) => !one.matches('.unseen, [type=radio], [type=hidden]'))
+      .filter((one) => !one.matches('.unseen, [type=hidden]'))
+      .map((one) => one.matches('[type=radio], [type=checkbox]') ? one.closest('label') ?? one : one)
       .map((one) => [one, one.getBoundingClientRect()])
       .filter(([one, box]) => box.width && (box.height < 43.5 || box.width < 43.5) && !one.matches('.mark, .quoted'))
-      .map(([one, box]) => `${one.tagName} ${one.className} ${one.textContent.trim().slice(0, 12)} ${box.width}x${box.height}`)"""
+      .map(([one, box]) => `${one.tagName} ${one.className} ${one.textContent.trim().slice(0, 12)} ${box.width}x${box.height}`) }"""
     found: list[str] = await page.evaluate(script)
     return found
 

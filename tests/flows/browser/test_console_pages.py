@@ -95,7 +95,8 @@ async def test_every_page_fits_and_can_be_touched(console: str, open_page: Open,
     ticket = await page.locator("#results .what a").first.get_attribute("href")
     root = console.removesuffix("/console")
     for path in ("/console", ticket, "/console/queue", "/console/grids", f"/console/grids/{GRID.code}", "/console/catalogue",
-                 "/console/webhooks", "/console/poison", "/console/health"):  # fmt: skip
+                 "/console/webhooks", "/console/poison", "/console/health", "/console/topics", "/console/incidents", "/console/questions",
+                 "/console/knowledge", "/console/knowledge/files", "/console/knowledge/pairs/new", "/console/knowledge/try"):  # fmt: skip
         answer = await page.goto(f"{root}{path}")
         assert answer is not None
         assert answer.status == 200, path
