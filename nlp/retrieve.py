@@ -25,6 +25,8 @@ from nlp.split import clause_at
 from nlp.terms import fold, pairs, synonyms_in, terms, topic
 from nlp.text import normalise
 
+NEAR = 0.5
+"""Costs the answers to ../shared/data/policies nothing (character F1 the same), and keeps small bases from quoting strangers."""
 _SETTINGS = Path(__file__).with_name("retrieval.yaml")
 _FULL = re.compile(r"[^。！？\n]*[。！？\n]+|[^。！？\n]+")
 # questions of a thread that are looked back at
@@ -277,10 +279,12 @@ class Base:
         return Answer(read.text[chosen.start : chosen.end], cite(passage, quote, clause), sure, (passage, *others[: PHRASED_FROM - 1]))
 
     def reads(self, found: Sequence[Found]) -> list[tuple[Passage, int, spans.Read]]:
-        """The first passages found, with where the words that may be quoted begin in them, and those words."""
+        """The first passages found, with where the words that may be quoted begin in them, and those words; a passage not half
+        as good as the best is not read."""
         best = max((one.score for one in found), default=0.0)
+        near = [one for one in found[: self.tuned.read] if one.score >= NEAR * best]
         every = []
-        for rank, one in enumerate(found[: self.tuned.read]):
+        for rank, one in enumerate(near):
             p = self.passages[one.row]
             if not p.curated_answer:
                 share = one.score / max(best, 1e-6)
