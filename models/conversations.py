@@ -145,7 +145,7 @@ class Conversation:
         )
 
     def _follow_gold(self, message: Message, heard: Heard, at: datetime) -> None:
-        gold = gold_matters(message)
+        gold = gold_matters(message) or ((f"none {message['id']}",) if heard.kind == "report" else ())
         categories = [heard.category.best, *(c.best for c in heard.also)] + [None] * len(gold)
         for matter, category in zip(gold, categories, strict=False):
             if matter not in self.sketches:

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from models.composed.reading import conversations
 from models.conversations import Heard, Message, Transcript
-from models.corpora import labelled_messages, labelled_real, transcript_reports
+from models.corpora import labelled_messages, labelled_real, reports_of, transcripts
+from models.talks import AUTHORS
 from nlp.evidence import NOWHERE, UNRANKED
 from nlp.home import home_from_name
 from nlp.place import find_places
 from nlp.schema import Estate, Gazetteer, RankedCategory
 
+SETS = (*AUTHORS, "composed")
 TextRanker = Callable[[str], RankedCategory]
 
 
@@ -51,12 +55,17 @@ def _sure(category: str) -> RankedCategory:
 
 def crossed_rankers(data: Path, names: Sequence[str]) -> dict[str, TextRanker]:
     """For each set of transcripts a ranker that learned from single messages and from the other training sets only."""
-    return {name: ranker(data, [n for n in ("train_a", "train_b") if n != name]) for name in names}
+    return {name: ranker(data, [n for n in SETS if n != name]) for name in names}
+
+
+def talks(data: Path, name: str) -> list[dict[str, Any]]:
+    """The transcripts of an author; "composed" are those of this project."""
+    return conversations() if name == "composed" else transcripts(data, name)
 
 
 def ranker(data: Path, names: Sequence[str]) -> TextRanker:
     rows = [r for r in (*labelled_messages(data), *labelled_real(data)) if r.category]
-    rows += [r for n in names for r in transcript_reports(data, n) if r.kind == "report"]
+    rows += [r for n in names for r in reports_of(talks(data, n), n) if r.kind == "report"]
     words = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, min_df=2, max_features=60_000)
     model = LogisticRegression(C=20, max_iter=200).fit(words.fit_transform([r.text for r in rows]), [r.category for r in rows])
 

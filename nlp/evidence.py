@@ -22,6 +22,8 @@ from nlp.schema import STAFF_ROLES, Earlier, MatterSketch, Place, RankedCategory
 
 UNRANKED, NOWHERE = RankedCategory(), Place()
 RARE = 6.5
+STRANGERS = 0.2
+"""The cosine of two matters of one group on average (nlp.remembered, encoder_v2): what is above it says that they are one."""
 COMMON_GRAMS = Path(__file__).parent / "lexicon" / "common_grams.txt"
 _NOT_CONTENT = re.compile(r"[^\w]|_")
 
@@ -58,6 +60,7 @@ def weigh(
     points_back = float(any(word in signal.text for word in rules.points_back))
     short = float(len(_NOT_CONTENT.sub("", signal.text)) < 8)
     alone = float(any(word in signal.text for word in rules.alone))
+    household = any(word in signal.text for word in rules.household)
     turns = float(any(word in signal.text for word in rules.turns))
     repairs = float(any(word in signal.text for word in rules.repairs))
     newest = max((s.last_at for s in sketches), default=None)
@@ -75,6 +78,7 @@ def weigh(
             "place_agrees": levels,
             "place_new": float(levels == 0 and _is_exact(signal.place)),
             **_spots(signal, s),
+            **_elsewhere(signal, s, levels, household, rules),
             "place_silent": float(signal.place.is_empty()),
             "place_differs": float(conflicts(signal.place, s.place)),
             "home_agrees": float(bool(signal.home and signal.home.building and signal.home.building == s.place.building)),
@@ -153,8 +157,9 @@ def _category(said: RankedCategory, of: str | None, rules: MatchRules) -> dict[s
 
 
 def _meaning(matter: str, vectors: Vectors | None) -> float:
+    """Cosine with the nearest text above that of strangers; 0 where no encoder speaks."""
     rows = vectors.matters.get(matter) if vectors else None
-    return float((rows @ vectors.message).max()) if vectors and rows is not None and len(rows) else 0.0
+    return float((rows @ vectors.message).max()) - STRANGERS if vectors and rows is not None and len(rows) else 0.0
 
 
 @lru_cache(maxsize=1)
@@ -216,6 +221,16 @@ def _spots(signal: Signal, sketch: MatterSketch) -> dict[str, float]:
     theirs = frozenset().union(*(_spots_in(t) for t in sketch.texts))
     alike = any(a in b or b in a for a in mine for b in theirs)
     return {"spots_agree": float(alike), "spots_differ": float(bool(mine) and bool(theirs) and not alike)}
+
+
+def _elsewhere(signal: Signal, sketch: MatterSketch, levels: float, household: bool, rules: MatchRules) -> dict[str, float]:
+    """Where a trouble does not hit many at once: the same at a place that the matter does not name; another household's own four walls."""
+    narrow = sketch.category not in rules.wide and levels < 1
+    too = any(word in signal.text for word in rules.too)
+    return {
+        "another_too": float(narrow and too and (_is_exact(signal.place) or bool(_spots_in(signal.text)))),
+        "household": float(narrow and household and signal.sender not in sketch.senders),
+    }
 
 
 def _is_exact(place: Place) -> bool:

@@ -13,6 +13,8 @@ from nlp.schema import Earlier, Match, MatterSketch, Place, RankedCategory
 from nlp.taxonomy import Taxonomy
 
 Evidence = Mapping[str, float]
+ALIKE = 0.3
+"""Meaning (nlp.evidence) from which a worker is told of it."""
 
 
 def match(
@@ -98,7 +100,7 @@ def reasons(sketch: MatterSketch, row: Evidence, signal: Signal, rules: MatchRul
     told.append(_ago(signal.at, sketch.last_at, say))
     if row["words"] >= 0.25:
         told.append(say["similar_words"])
-    elif row["meaning"] >= 0.9:
+    elif row["meaning"] >= ALIKE:
         told.append(say["similar_meaning"])
     if row["points_back"] or row["quoted"]:
         told.append(say["points_back"])

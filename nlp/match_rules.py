@@ -14,7 +14,7 @@ RULES_PATH = Path(__file__).with_name("match.yaml")
 EVIDENCE = (
     "bias", "category", "family", "domain", "off_category", "words", "shared", "only", "meaning",
     "place_agrees", "place_silent", "place_differs", "place_new", "spots_agree",
-    "spots_differ", "home_agrees", "home_differs", "soon", "recent", "latest", "near", "crowd",
+    "spots_differ", "another_too", "household", "home_agrees", "home_differs", "soon", "recent", "latest", "near", "crowd",
     "own", "own_latest", "own_near", "quoted", "answered", "points_back_latest", "short_latest", "points_back", "short", "turns", "alone",
     "repairs", "media",
 )  # fmt: skip
@@ -50,8 +50,11 @@ class MatchRules(BaseModel):
     burst: Burst
     weights: dict[str, dict[str, float]]
     windows_h: dict[str, float]
+    asked_after_h: float
     families: tuple[frozenset[str], ...]
     wide: frozenset[str]
+    household: tuple[str, ...]
+    too: tuple[str, ...]
     points_back: tuple[str, ...]
     repairs: tuple[str, ...]
     turns: tuple[str, ...]
@@ -64,6 +67,11 @@ class MatchRules(BaseModel):
         if category is None:
             return default
         return self.windows_h.get(category, self.windows_h.get(category.split(".")[0], default))
+
+    def hangs_within_h(self, kind: str, category: str | None) -> float:
+        """Hours after the last word in which words of this kind may still belong to the matter: who asks after one, or tells what
+        was done about it, knows that it is an old one."""
+        return max(self.window_h(category), self.asked_after_h if kind in ("follow_up", "reply") else 0.0)
 
     def confusable(self, a: str | None, b: str | None) -> bool:
         return any(a in family and b in family for family in self.families)

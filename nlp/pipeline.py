@@ -19,6 +19,7 @@ from nlp.gate import choose_kind, kind_scores, reconsider
 from nlp.linear import Floats, LinearModel, ModelError, softmax
 from nlp.place import find_places
 from nlp.privacy import mask
+from nlp.remembered import RememberedVectors
 from nlp.sayings import Sayings
 from nlp.schema import STAFF_ROLES, Emergency, Gazetteer, Kind, Place, RankedCategory, Understanding, Utterance
 from nlp.taxonomy import Taxonomy, load_taxonomy
@@ -106,6 +107,12 @@ class Understander:
         if model is None or encoder is None or all(m.id in model.labels for m in self.taxonomy.matters if m.replaced_by is None):
             return None
         return Sayings(self.taxonomy, encoder)
+
+    @cached_property
+    def remembered(self) -> RememberedVectors | None:
+        """Compares a message with the words of matters by the encoder; None without one."""
+        encoder = self.models.encoder
+        return RememberedVectors(lambda text: encoder.encode([normalise(text[:MAX_TEXT]).text])[0]) if encoder else None
 
     @property
     def faults(self) -> tuple[str, ...]:

@@ -73,7 +73,7 @@ def signal_of(utterance: Utterance, at: datetime, category: RankedCategory, plac
 
 def may_hang(kind: Kind, signal: Signal, sketch: MatterSketch, rules: MatchRules) -> bool:
     """Another place is another matter, except for a reporter who corrects themselves and for an explicit quote."""
-    if signal.at - sketch.last_at > timedelta(hours=rules.window_h(sketch.category)):
+    if signal.at - sketch.last_at > timedelta(hours=rules.hangs_within_h(kind, sketch.category)):
         return False
     may_contradict = sketch.id in signal.quoted or (kind == "supplement" and signal.sender in sketch.senders)
     return may_contradict or not conflicts(signal.place, sketch.place)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.assistant.turn import Turn
+from nlp.evidence import Vectors
 from nlp.home import home_from_name
 from nlp.schema import Earlier, MatterSketch, Place, Utterance
 
@@ -65,6 +68,11 @@ def household_of(turn: Turn) -> str:
     """ "3-2-501" as far as it is known: what counts households."""
     home = home_of(turn)
     return "-".join(part for part in (home.building, home.unit, home.room) if part) if home else ""
+
+
+def vectors_of(turn: Turn, text: str, sketches: Sequence[MatterSketch]) -> Vectors | None:
+    remembered = turn.ports.understander.remembered
+    return remembered.compare(text, sketches) if remembered else None
 
 
 def sketches_of(turn: Turn) -> list[MatterSketch]:

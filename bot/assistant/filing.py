@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from bot.assistant.assemble import home_of, household_of, sketches_of
+from bot.assistant.assemble import home_of, household_of, sketches_of, vectors_of
 from bot.assistant.evidence import fetch_media, pin_of
 from bot.assistant.incidents import filed_words, incident_of
 from bot.assistant.memory import Awaited, OpenMatter, Timer
@@ -64,11 +64,18 @@ def _place_in(turn: Turn, text: str) -> Place:
     return found[0] if found else Place()
 
 
-async def _file(turn: Turn, utterance: Utterance, u: Understanding, telling: Telling, taken: tuple[Earlier, ...]) -> None:
-    matches = match(
-        telling.text, telling.category, telling.place, turn.message.at, turn.person, sketches_of(turn), taxonomy=turn.ports.taxonomy,
-        home=utterance.home, previous=utterance.previous, quoted=utterance.quoted.matters if utterance.quoted else (),
+def matches_of(turn: Turn, utterance: Utterance, telling: Telling) -> list[Match]:
+    """The chat's matters with the probability that this telling is one of them."""
+    known = sketches_of(turn)
+    return match(
+        telling.text, telling.category, telling.place, turn.message.at, turn.person, known, taxonomy=turn.ports.taxonomy,
+        vectors=vectors_of(turn, telling.text, known), home=utterance.home, previous=utterance.previous,
+        quoted=utterance.quoted.matters if utterance.quoted else (),
     )  # fmt: skip
+
+
+async def _file(turn: Turn, utterance: Utterance, u: Understanding, telling: Telling, taken: tuple[Earlier, ...]) -> None:
+    matches = matches_of(turn, utterance, telling)
     joined = next((m for m in matches if m.verdict == "join"), None)
     known = turn.memory.matters.get(joined.matter) if joined else None
     if telling.emergency and not (known and known.emergency):

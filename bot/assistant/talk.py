@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from bot.assistant.answers import answer, answered_after_all
 from bot.assistant.asked import asked_words
-from bot.assistant.assemble import household_of, sketches_of, utterance_of
+from bot.assistant.assemble import household_of, sketches_of, utterance_of, vectors_of
 from bot.assistant.commands import my_matters
 from bot.assistant.evidence import fetch_media, matter_of_album, note_media
-from bot.assistant.filing import Telling, file_report, guide, judgement, place_in
+from bot.assistant.filing import Telling, file_report, guide, judgement, matches_of, place_in
 from bot.assistant.incidents import point_to_incident
 from bot.assistant.memory import OpenMatter
 from bot.assistant.progress import edit_group_card, progress_words, remember_ticket
@@ -18,9 +18,9 @@ from bot.assistant.turn import Turn, heed_flood
 from bot.wording import say
 from intake_api.contracts import SupplementIn
 from nlp.place import conflicts, merge_places
-from nlp.schema import Earlier, Understanding, Utterance
+from nlp.schema import Earlier, Kind, Understanding, Utterance
 from nlp.settled import says_settled
-from nlp.thread import attach, grown
+from nlp.thread import Attachment, attach, grown
 
 # a progress line for one matter at most this often
 PROGRESS_AGAIN = timedelta(minutes=30)
@@ -43,6 +43,8 @@ async def hear_talk(turn: Turn) -> None:
     u = turn.ports.understander.understand(utterance, turn.gazetteer)
     if _is_supplement_after_all(turn, utterance, u):
         u = replace(u, kind="supplement")
+    elif _is_new_after_all(turn, utterance, u):
+        u = replace(u, kind="report")
     outcome = turn.outcome
     outcome.kind, outcome.understanding = u.kind, u
     outcome.category, outcome.confidence = u.category.best, u.category.confidence
@@ -108,7 +110,7 @@ async def _alarm(turn: Turn, matter: OpenMatter, u: Understanding) -> None:
 
 async def _add_to_matter(turn: Turn, utterance: Utterance, u: Understanding) -> None:
     """A supplement, a follow-up or a reply of staff goes to the matter it belongs to, or to none."""
-    found = attach(u.kind, utterance, sketches_of(turn), category=u.category, place=u.place)
+    found = _hangs_on(turn, u.kind, utterance, u)
     matter = next((turn.memory.matters[i] for i in found.matters if i in turn.memory.matters), None)
     awaited = turn.memory.awaiting(turn.person, "place")
     if matter is None and awaited and _names_place(turn, u):
@@ -140,12 +142,34 @@ async def _add_to_matter(turn: Turn, utterance: Utterance, u: Understanding) -> 
         await _tell_progress(turn, matter)
 
 
+def _hangs_on(turn: Turn, kind: Kind, utterance: Utterance, u: Understanding) -> Attachment:
+    known = sketches_of(turn)
+    return attach(kind, utterance, known, category=u.category, place=u.place, vectors=vectors_of(turn, u.masked.text, known))
+
+
 def _is_supplement_after_all(turn: Turn, utterance: Utterance, u: Understanding) -> bool:
     """Hardly a report, of no sure category, and its sender told of a matter a moment ago: more words about that one."""
     if u.kind != "report" or u.emergency or u.category.accepted or u.kind_scores.get("supplement", 0.0) < SUPPLEMENT_AFTER_ALL:
         return False
-    found = attach("supplement", utterance, sketches_of(turn), category=u.category, place=u.place)
+    found = _hangs_on(turn, "supplement", utterance, u)
     return any(turn.person in turn.memory.matters[i].senders for i in found.matters if i in turn.memory.matters)
+
+
+def _is_new_after_all(turn: Turn, utterance: Utterance, u: Understanding) -> bool:
+    """Whether a report of a new matter is likelier than more words about any known one: what the gate thinks of each kind, times
+    what matching thinks of each matter if it is of that kind."""
+    told = u.kind_scores.get("report", 0.0)
+    if u.kind not in ("supplement", "follow_up") or u.emergency or turn.is_staff or told < REPORT_AFTER_ALL or not turn.memory.matters:
+        return False
+    matches = matches_of(turn, utterance, Telling(u.masked.text, u.category, u.place, None))
+    known = {m.matter: told * m.probability for m in matches}
+    new = told - sum(known.values())
+    kinds: tuple[Kind, ...] = ("supplement", "follow_up")
+    for kind in kinds:
+        found = _hangs_on(turn, kind, utterance, u)
+        if found.likely:
+            known[found.likely] += u.kind_scores.get(kind, 0.0) * found.probability
+    return new >= REPORT_AFTER_ALL and new > max(known.values(), default=0.0)
 
 
 def _is_report_after_all(u: Understanding, matter: OpenMatter | None) -> bool:

@@ -148,3 +148,11 @@ def test_when_independent_matters_arrive_does_not_change_what_belongs_together(s
     ]  # fmt: skip
     wanted = {frozenset(text.format(b=b) for text in REPORTS) for b in range(1, len(starts) + 1)}
     assert clusters(sorted(arrivals)) == wanted
+
+
+def test_the_same_trouble_at_another_spot_is_less_likely_the_same_matter() -> None:
+    manhole = RankedCategory((("facility.manhole", 0.9),), True)
+    known = sketch(category="facility.manhole", text="卫生院门口那个井盖歪了一半", building=None, place=Place(spot="卫生院门口"))
+    here = told([known], "俺也看见了，拉货过去差点翻车", category=manhole)[0]
+    elsewhere = told([known], "菜市场西门那个也是，整个翻在路边", Place(spot="菜市场西门"), manhole)[0]
+    assert elsewhere.probability < here.probability

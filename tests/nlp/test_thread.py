@@ -104,3 +104,11 @@ def test_a_wide_trouble_is_not_narrowed_to_a_joiners_building() -> None:
 def test_replies_and_follow_ups_change_the_time_but_not_the_words() -> None:
     later = grown(LIFT, "reply", "师傅在路上", Place(building="9"), NOW, "p1")
     assert (later.texts, later.place, later.senders, later.last_at) == (LIFT.texts, LIFT.place, LIFT.senders, NOW)
+
+
+def test_who_asks_after_an_old_matter_means_it_though_new_reports_would_open_another() -> None:
+    old = sketch("A", "housing.elevator", "3栋电梯停了", 60 * 24 * 10, "u1", Place(building="3"))
+    asking = Utterance("都十天了，电梯什么时候能修好", sender="u1", at=NOW, previous=())
+    lift = RankedCategory((("housing.elevator", 0.9),), True)
+    assert attach("follow_up", asking, [old], category=lift).matters == ("A",)
+    assert attach("supplement", asking, [old], category=lift).matters == ()
