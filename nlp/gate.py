@@ -199,8 +199,12 @@ def _mostly(kind: Kind, score: float) -> dict[Kind, float]:
 
 
 def _allowed(scores: dict[Kind, float], utterance: Utterance) -> dict[Kind, float]:
-    """Only staff reply and announce: what the model gives a resident there goes to chat."""
-    if utterance.role not in STAFF_ROLES:
+    """Only staff reply and announce: what the model gives a resident there goes to chat. What staff say to all is no report."""
+    if utterance.role in STAFF_ROLES:
+        if any(rule.search(utterance.text) for rule in _rules()["staff"].values()):
+            scores["notice"] += scores["report"]
+            scores["report"] = 0.0
+    else:
         scores["chat"] += scores["reply"] + scores["notice"]
         scores["reply"] = scores["notice"] = 0.0
     total = float(np.sum(list(scores.values()))) or 1.0

@@ -12,7 +12,7 @@ from nlp.classify import rank
 from nlp.gate import choose_kind, describe, kind_scores, plain_to_see, wordless
 from nlp.kind_signs import kind_signs
 from nlp.linear import LinearModel
-from nlp.schema import KINDS, Earlier, Kind, Role, Utterance
+from nlp.schema import KINDS, STAFF_ROLES, Earlier, Kind, Role, Utterance
 from nlp.taxonomy import load_taxonomy
 
 MODEL = LinearModel.load(Path(__file__).parents[2] / "models" / "shipped" / "kind_v1")
@@ -156,3 +156,16 @@ def test_signs_are_the_same_for_every_message() -> None:
     )
     assert list(plain) == list(rich)
     assert rich["house:own"] == -1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["各位邻居，本周六上午社区有免费理发，请自带毛巾", "网格员提醒：明晚有大风，请收好阳台花盆", "【停水通知】周四8点到16点停水，请储水"],
+)
+def test_what_staff_say_to_all_is_no_report(text: str) -> None:
+    for role in sorted(STAFF_ROLES):
+        assert kind_scores(Utterance(text, role), MODEL)["report"] == 0  # type: ignore[arg-type]
+
+
+def test_staff_on_their_rounds_still_report() -> None:
+    assert kind_of("巡查发现南门井盖松动", role="grid_worker") == "report"
