@@ -8,7 +8,7 @@ from functools import partial
 
 from bot.assistant import questions
 from bot.assistant.evidence import fetch_media
-from bot.assistant.filing import Telling, report_of, show_card
+from bot.assistant.filing import Telling, report_of, show_card, to_private
 from bot.assistant.incidents import point_to_incident
 from bot.assistant.phrasing import Sentence
 from bot.assistant.ports import Voice
@@ -88,12 +88,12 @@ async def _give(turn: Turn, u: Understanding, found: Answer) -> None:
     words = "\n".join(line for line in (say("policy/answer", text=shown, source=source), c.link) if line)
     buttons = questions.buttons_under(turn, mark, is_cut=shown != text, link=c.link)
     card = f"{questions.ANSWER_CARD}{turn.message.message_id}"
+    questions.remember_given(turn, mark, u, c.doc, text, source)  # its buttons are pressed in the morning where the night keeps it back
     if await turn.say(words, key=key, card_id=card, buttons=buttons):
         if turn.ports.phrasing and found.passages:
             said = turn.speech(words, key=f"{key}:phrased", card_id=card, buttons=buttons, version=1)
             turn.ports.phrasing.begin(u.masked.text, found.passages, partial(_say_phrased, turn.ports.voice, said, found.passages))
         turn.memory.answered[mark] = turn.now
-        questions.remember_given(turn, mark, u.masked.text, c.doc, text, source)
 
 
 async def _say_phrased(voice: Voice, said: Speech, passages: tuple[Passage, ...], sentences: list[Sentence]) -> None:
@@ -122,6 +122,9 @@ async def _file_enquiry(turn: Turn, u: Understanding) -> None:
     turn.memory.enquiries[same] = matter.id
     turn.outcome.matters.append(matter.id)
     await fetch_media(turn, matter.id)
+    if turn.in_group and u.delicate:
+        await to_private(turn)
+        return
     if receipt.outcome == "joined":
         await turn.say(say("ack/enquiry_again", number=receipt.ticket.number), key=f"ack:{turn.message.key}:0")
         return

@@ -206,7 +206,7 @@ async def acknowledge(turn: Turn, receipt: Receipt, matter: OpenMatter, u: Under
     if question:
         turn.memory.awaited.append(Awaited(what="place", ticket=ticket.id, person=turn.person, since=turn.now))
     if turn.in_group and (u.delicate or ticket.delicate):
-        await _to_private(turn)
+        await to_private(turn)
     elif receipt.outcome == "joined" or (matter.carded and receipt.outcome == "already"):
         await _tell_joiner(turn, ticket, matter, new_voice)
     elif not turn.in_group:
@@ -244,7 +244,7 @@ async def show_card(
     )  # fmt: skip
 
 
-async def _to_private(turn: Turn) -> None:
+async def to_private(turn: Turn) -> None:
     """CH7: nothing of a delicate matter is repeated in the group; the person gets a way to speak in private."""
     link = turn.ports.private_link(turn.message.channel, turn.message.chat_id)
     buttons = ((Button(label=say("delicate/button"), url=link),),) if link else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from bot.assistant.memory import KnownIncident
@@ -13,6 +14,12 @@ from nlp.schema import Understanding
 
 # who asks what was said a moment ago has it before their eyes
 POINT_AGAIN = timedelta(minutes=10)
+# a second guess at what a question is about counts from here on
+ALSO_ABOUT = 0.15
+# what is asked of a trouble that goes on; how to pay for water or register its meter is another question
+_OF_TROUBLE = re.compile(
+    r"停|断|(?<!有)没|坏|修|抢|恢复|正常|(?<!自)来[水电气]|通[水电气暖]|回事|原因|为[什啥何]|进展|解决|什么时候[来好能]"
+)
 
 
 def known_incident(incident: IncidentView) -> KnownIncident:
@@ -21,7 +28,10 @@ def known_incident(incident: IncidentView) -> KnownIncident:
 
 
 async def hear_of(turn: Turn, event: IncidentTold) -> None:
-    """The API's news of an incident, once each: the event's id is the speech's key. A group that is told late is told what is new."""
+    """The API's news of an incident, once each: the event's id is the speech's key. A group that is told late is told what is new.
+
+    Nobody says it again, so the budget of a busy group does not hold it back.
+    """
     incident = event.incident
     if event.type == "incident.closed":
         turn.memory.incidents.pop(incident.id, None)
@@ -34,7 +44,7 @@ async def hear_of(turn: Turn, event: IncidentTold) -> None:
             words = say("incident/notice", title=incident.title, words=event.note, until=_until(turn, known))
         else:
             words = say("incident/announced", title=incident.title)
-    await turn.say(words, key=f"ev:{event.id}", reply=False)
+    await turn.say(words, key=f"ev:{event.id}", owed=True, reply=False)
 
 
 def incident_of(turn: Turn, category: str | None, text: str) -> KnownIncident | None:
@@ -50,13 +60,19 @@ def filed_words(turn: Turn, known: KnownIncident, title: str, number: str) -> st
 
 
 async def point_to_incident(turn: Turn, u: Understanding) -> bool:
-    """Answer a question about what is known already. False, and nothing happened, where no incident explains it."""
-    told = next((i for category, _ in u.category.top[:2] if (i := incident_of(turn, category, u.masked.text))), None)
+    """Answer a question about what is known already. False, and nothing happened, where no incident explains it.
+
+    At night nothing is put off for the morning: the trouble may be over by then, and many ask.
+    """
+    if not _OF_TROUBLE.search(u.masked.text):
+        return False
+    about = [category for n, (category, p) in enumerate(u.category.top[:2]) if n == 0 or p >= ALSO_ABOUT]
+    told = next((i for category in about if (i := incident_of(turn, category, u.masked.text))), None)
     if told is None:
         return False
     if told.pointed_at is None or turn.now - told.pointed_at >= POINT_AGAIN:
         words = say("incident/known", title=told.title, words=told.words, until=_until(turn, told))
-        if await turn.say(words, key=f"incident:{turn.message.key}"):
+        if await turn.say(words, key=f"incident:{turn.message.key}", later=False):
             told.pointed_at = turn.now
     return True
 

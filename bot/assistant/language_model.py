@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -82,27 +82,32 @@ class Endpoint:
 
 
 class LocalModel:
-    """A transformers text-generation model in a folder; loaded with the first question, one answer at a time, off the loop."""
+    """A transformers text-generation model in a folder; loaded with the first question, one answer at a time, off the loop.
+
+    In a thread of its own: answers that wait for a slow model must not hold the threads that look into the policy base, and what
+    nobody waits for any more is not begun.
+    """
 
     def __init__(self, folder: Path, timeout_s: float) -> None:
         self._folder = folder
         self._timeout_s = timeout_s
-        self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, "language-model")
         self._loaded: tuple[Any, Any] | None = None
 
     async def write(self, prompt: str, schema: dict[str, Any], max_tokens: int) -> Written:
         try:
-            return await asyncio.to_thread(self._write, prompt, max_tokens)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._write, prompt, max_tokens)
         except (OSError, ValueError, RuntimeError, ImportError, IndexError) as error:
             raise ModelError(f"the model in {self._folder} cannot answer ({type(error).__name__})") from error
 
     async def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
         self._loaded = None
 
     def _write(self, prompt: str, max_tokens: int) -> Written:
         import torch
 
-        with self._lock, torch.inference_mode():
+        with torch.inference_mode():
             tokenizer, model = self._loaded = self._loaded or self._load()
             messages = [{"role": "user", "content": prompt}]
             asked = (

@@ -121,7 +121,8 @@ class Awaited(BaseModel):
 
 
 class GivenAnswer(BaseModel):
-    """An answer of the policy base: what the buttons under it are about. `question` is masked, `message_id` whose it was."""
+    """An answer of the policy base: what the buttons under it are about. `question` is masked, `message_id` whose it was; nothing
+    of a `delicate` one is said in the group again."""
 
     question: str
     doc: str
@@ -129,6 +130,7 @@ class GivenAnswer(BaseModel):
     source: str
     message_id: str
     thread_id: str = ""
+    delicate: bool = False
 
 
 class Timer(BaseModel):

@@ -26,7 +26,7 @@ _QUOTED_CHARS = 40
 
 async def queue_question(turn: Turn, u: Understanding, ticket_id: str = "") -> None:
     """FQ7: nobody could answer, so a person will. Raises IntakeError; a repeated call counts once."""
-    asker = asker_of(turn, turn.message.message_id, turn.message.thread_id)
+    asker = asker_of(turn, turn.message.message_id, turn.message.thread_id, delicate=u.delicate)
     await turn.ports.intake.queue_question(
         QuestionIn(
             external_id=turn.message.key[:300],
@@ -39,9 +39,11 @@ async def queue_question(turn: Turn, u: Understanding, ticket_id: str = "") -> N
     )
 
 
-def asker_of(turn: Turn, message_id: str, thread_id: str) -> AskerIn:
-    """Where this person asked; in private the chat is the person."""
+def asker_of(turn: Turn, message_id: str, thread_id: str, *, delicate: bool) -> AskerIn:
+    """Where this person asked; in private the chat is the person. A delicate question of a group is answered in private (CH7)."""
     message = turn.message
+    if delicate and turn.in_group:
+        return AskerIn(channel=message.channel, chat_id=message.sender.id, handle=message.sender.id, private=True)
     return AskerIn(
         channel=message.channel, chat_id=message.chat_id, message_id=message_id, thread_id=thread_id, handle=message.sender.id,
         private=not turn.in_group,
@@ -87,7 +89,7 @@ async def vote(turn: Turn, mark: str, helpful: bool) -> None:
             doc=given.doc[:200],
             helpful=helpful,
             given=given.text[:4000],
-            asker=asker_of(turn, given.message_id, given.thread_id),
+            asker=asker_of(turn, given.message_id, given.thread_id, delicate=given.delicate),
             grid=turn.chat.grid.code if turn.chat.grid else "",
             at=turn.message.at,
         )
@@ -105,12 +107,12 @@ async def send_whole(turn: Turn, mark: str) -> None:
     await turn.ports.voice.say(Speech(key=key, channel=message.channel, chat_id=message.sender.id, text=words, heard_at=message.at))
 
 
-def remember_given(turn: Turn, mark: str, question: str, doc: str, text: str, source: str) -> None:
+def remember_given(turn: Turn, mark: str, u: Understanding, doc: str, text: str, source: str) -> None:
     """For the buttons under it."""
     turn.memory.given.pop(mark, None)
     turn.memory.given[mark] = GivenAnswer(
-        question=question[:_QUESTION_CHARS], doc=doc, text=text, source=source, message_id=turn.message.message_id,
-        thread_id=turn.message.thread_id,
+        question=u.masked.text[:_QUESTION_CHARS], doc=doc, text=text, source=source, message_id=turn.message.message_id,
+        thread_id=turn.message.thread_id, delicate=u.delicate,
     )  # fmt: skip
 
 

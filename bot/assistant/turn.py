@@ -122,22 +122,25 @@ class Turn:
         version: int = 0,
         urgent: bool = False,
         asked: bool = False,
+        owed: bool = False,
+        later: bool = True,
         reply: bool = True,
         drawn: TicketView | None = None,
     ) -> bool:
         """Say it in this chat under its manners (mute, quiet hours, budget). False when the manners kept it back.
 
-        `urgent`: an emergency. `asked`: somebody addressed the assistant outright and is owed an answer at any hour.
+        `urgent`: an emergency. `asked`: somebody addressed the assistant outright and is owed an answer at any hour. `owed`: news
+        that is told once, so the budget does not hold it back. `later`: what quiet hours keep back is said in the morning.
         `drawn`: the ticket whose state and urgency a card shows.
         """
         speech = self.speech(text, key=key, buttons=buttons, card_id=card_id, version=version, urgent=urgent, reply=reply, drawn=drawn)
-        if not asked and not self._may_speak(speech):
+        if not asked and not self._may_speak(speech, owed=owed, later=later):
             return False
         await self.ports.voice.say(speech)
         self.outcome.spoke, self.outcome.say = True, text
         return True
 
-    def _may_speak(self, speech: Speech) -> bool:
+    def _may_speak(self, speech: Speech, *, owed: bool, later: bool) -> bool:
         if not self.in_group:
             return True
         settings = self.chat.settings
@@ -148,11 +151,12 @@ class Turn:
         if self.flooded:
             return False
         if in_quiet_hours(self.now.astimezone(self.ports.zone), settings.quiet_from, settings.quiet_to):
-            morning = quiet_end(self.now.astimezone(self.ports.zone), settings.quiet_to)
-            self.memory.timers.append(Timer(at=morning, what="say_later", speech=speech.model_dump_json()))
+            if later:
+                morning = quiet_end(self.now.astimezone(self.ports.zone), settings.quiet_to)
+                self.memory.timers.append(Timer(at=morning, what="say_later", speech=speech.model_dump_json()))
             return False
         self.memory.spoke_at = [t for t in self.memory.spoke_at if self.now - t < BUDGET_WINDOW]
-        if len(self.memory.spoke_at) >= BUDGET:
+        if len(self.memory.spoke_at) >= BUDGET and not owed:
             log.info("speech.kept_back", why="budget", key=speech.key)
             return False
         self.memory.spoke_at.append(self.now)

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from intake_api.contracts import IncidentIn, IncidentSay, Merge, Unmerge
+from bot.assistant.turn import BUDGET
+from intake_api.contracts import ChatSettings, IncidentIn, IncidentSay, Merge, Unmerge
+from intake_api.grids.service import put_settings
 from intake_api.incidents import service
 from intake_api.incidents.worker import Watch
 from intake_api.security import Principal
@@ -60,6 +62,31 @@ async def test_a_planned_outage_answers_by_itself_until_it_is_over(town: Town) -
     (over,) = to(GROUP, await town.pump())
     assert "水已恢复" in over.text
     assert "正在统一处理" not in "".join(s.text for s in await town.hear("u4", "请问什么时候来水？"))
+
+
+async def test_a_group_that_spent_its_budget_still_hears_the_news(town: Town) -> None:
+    await town.hear("u1", "大家早上好")
+    town.memory.chats[f"web:{GROUP}"].spoke_at = [town.now] * BUDGET
+    await by_hand(town, "正在抢修，预计今晚恢复")
+    (notice,) = to(GROUP, await town.pump())
+    assert "正在抢修" in notice.text
+
+
+async def test_questions_of_the_night_are_no_heap_of_answers_in_the_morning(town: Town) -> None:
+    await by_hand(town, "正在抢修，预计今晚恢复")
+    await town.pump()
+    async with town.app.state.db.writing() as session:
+        await put_settings(session, "web", GROUP, ChatSettings(quiet_from=8, quiet_to=12))
+    for who in ("u1", "u2", "u3"):
+        assert await town.hear(who, "请问今天为什么停水？什么时候能来水？", after_s=120) == []
+    assert await town.wait(5 * 3600) == []
+
+
+@pytest.mark.parametrize("words", ["请问自来水过户怎么办理？", "请问二次供水水质检测报告在哪里看？", "请问燃气费怎么缴？"])
+async def test_another_question_about_water_is_not_taken_for_the_outage(town: Town, words: str) -> None:
+    await by_hand(town, "正在抢修，预计今晚恢复")
+    await town.pump()
+    assert "正在统一处理" not in "".join(s.text for s in await town.hear("u1", words))
 
 
 async def test_after_redis_was_lost_the_group_still_knows_its_incidents(town: Town) -> None:

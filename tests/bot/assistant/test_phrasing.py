@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI, Request, Response
 
-from bot.assistant.language_model import Endpoint, LanguageModel, LocalModel, ModelError
+from bot.assistant.language_model import Endpoint, LanguageModel, LocalModel, ModelError, Written
 from bot.assistant.phrasing import FAILURES, Breaker, Phrasing, Sentence
 from nlp.schema import Passage
 
@@ -143,3 +145,24 @@ async def test_a_local_model_writes_and_nonsense_is_not_said(tmp_path: Path) -> 
     assert await said_by(model, timeout_s=30) == []
     with pytest.raises(ModelError):
         await LocalModel(tmp_path / "nothing", 5).write("居住证", {}, 8)
+
+
+async def test_a_slow_local_model_holds_no_thread_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, begun, go = LocalModel(tmp_path, 20), [], threading.Event()
+
+    def slow(prompt: str, max_tokens: int) -> Written:
+        begun.append(prompt)
+        go.wait(10)
+        return Written("", 1)
+
+    monkeypatch.setattr(model, "_write", slow)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+    waiting = [asyncio.create_task(model.write(str(n), {}, 8)) for n in range(6)]
+    await asyncio.sleep(0.05)
+    assert await asyncio.wait_for(asyncio.to_thread(lambda: 1), 2) == 1, "the policy base is still asked"
+    for task in waiting:
+        task.cancel()
+    go.set()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    await model.close()
+    assert begun == ["0"], "nobody waits for the others"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from bot.assistant.policy import LivePolicy
 from bot.assistant.questions import LONG, shortened
 from bot.channels.contract import Speech
+from bot.wording import say
 from intake_api.contracts import ChatSettings, DocumentIn, QuestionAnswerIn
 from intake_api.grids.service import put_settings
 from intake_api.knowledge import asking
@@ -78,6 +79,25 @@ async def test_a_persons_answer_waits_for_the_morning(town: Town) -> None:
     said = len(town.voice.said)
     await town.wait(9 * 3600)
     assert [s.text for s in town.speeches(said) if "可以办理" in s.text]
+
+
+async def test_a_delicate_question_of_a_group_is_answered_in_private(town: Town) -> None:
+    await library(town)
+    said = to(GROUP, await town.hear("u1", "被家暴了可以申请什么保护吗？"))
+    assert [s.text for s in said] == [say("delicate/group")]
+    (waiting,) = await queue(town)
+    told = await settle(town, waiting, "可以向法院申请人身安全保护令。")
+    assert [s.chat_id for s in told if "保护令" in s.text] == ["u1"]
+
+
+async def test_the_buttons_of_an_answer_kept_for_the_morning_work(town: Town) -> None:
+    await library(town)
+    async with town.app.state.db.writing() as session:
+        await put_settings(session, "web", GROUP, ChatSettings(quiet_from=8, quiet_to=10))
+    assert to(GROUP, await town.hear("u1", KNOWN)) == []
+    (answer,) = await town.wait(4000)
+    await town.press("u2", button(answer, "没答上"), chat=GROUP)
+    assert len(await queue(town)) == 1
 
 
 async def test_the_same_question_is_pointed_to_the_first_answer(town: Town) -> None:
