@@ -21,8 +21,9 @@ Array = npt.NDArray[Any]
 SHARES = (0.0, 0.1, 0.2, 0.3)
 """No more than 0.3, though 0.5 has the least loss there: the encoder has read other conversations of the same authors, which
 flatters it."""
-SURE = 0.97
-"""Words and signs this sure are not read again: of 100 such messages the reading changed less than one."""
+SURE = 0.85
+"""Words and signs this sure are not read again. On 442 messages that neither had read the kinds were as right at 0.85 as at 0.97 (reports
+F1 0.880), and half as many were read; at 0.80 reports lost 0.004."""
 
 
 @dataclass(frozen=True, slots=True)
