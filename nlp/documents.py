@@ -164,6 +164,12 @@ def heirs_of(documents: Iterable[_Named]) -> dict[str, _Named]:
     return heirs
 
 
+def is_named(own: Iterable[str], names: Iterable[str]) -> bool:
+    """Whether a document with these own names (id, number, title) is among those that `names` tell of."""
+    told = {_plain(name) for name in names}
+    return any(_plain(name) in told for name in own if name)
+
+
 def is_for_staff(audience: str) -> bool:
     """Whether a document's audience keeps it from residents."""
     return bool(_staff_words() & set(re.split(r"[\s、，,;；/]+", audience.strip().lower())))

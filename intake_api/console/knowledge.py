@@ -127,6 +127,8 @@ async def edit(
     if link and not link.startswith(("https://", "http://")):
         raise invalid("bad_link", "A link begins with https://.")
     names = [line.strip() for line in supersedes.splitlines() if line.strip()]
+    if not who.is_administrator:
+        _may_change(who, area, *await service.areas_replaced(session, id, [name for name in names if name not in row.supersedes]))
     told = {
         "title": title, "number": number, "issuer": issuer, "date": date, "valid_from": valid_from, "valid_until": valid_until,
         "supersedes": names, "area": area, "audience": audience, "link": link,
@@ -145,7 +147,9 @@ async def withdraw(id: DocumentId, who: SignedIn, session: Session, now: Now) ->
 
 @router.post("/documents/{id:path}/restore")
 async def restore(id: DocumentId, who: SignedIn, session: Session, now: Now, edition: Annotated[int, Form(ge=1)]) -> Response:
-    _may_change(who, (await service.document_of(session, id)).area)
+    # an older edition may have been for a wider area, or for another
+    old = service.read_body(id, (await queries.edition_of(session, id, edition)).body)
+    _may_change(who, (await service.document_of(session, id)).area, old.area)
     await service.restore(session, id, edition, who.id, now)
     return back(page_of(id), notice="restored")
 
@@ -194,7 +198,8 @@ async def add_pair(
     if not asked or not answer.strip():
         raise invalid("pair_missing", "A pair has a question and an answer.")
     area = await _known_area(session, who, area)
-    _may_change(who, area)
+    held = await service.held(session, f"pair/{token}")
+    _may_change(who, area, *((held.area,) if held else ()))
     pair = DocumentIn(
         id=f"pair/{token}", title=asking.PAIR_TITLE, date=today_of(now, settings).isoformat(), valid_until=valid_until, area=area,
         audience=audience.strip(), pairs=tuple((one[:500], answer.strip()) for one in asked),

@@ -78,7 +78,8 @@ async def _keep(db: Database, name: str, wanted: Sequence[DocumentIn], wrong: in
         before: dict[str, int] = {}
         for one in wanted:
             one, edition, area = await _placed(session, one)
-            if not may_change(who, one.area, *area):
+            claims = () if who.is_administrator else service.read_body(one.id, one.model_dump(mode="json")).supersedes
+            if not may_change(who, one.area, *area, *await service.areas_replaced(session, one.id, claims)):
                 return Taken(name, "refused", "not_your_area")
             before[one.id] = edition
             placed.append(one)

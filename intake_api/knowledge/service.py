@@ -14,7 +14,7 @@ from sqlalchemy.orm import undefer
 from intake_api.contracts import DocumentIn
 from intake_api.knowledge.tables import Edition, KnowledgeDocument, KnowledgeVersion
 from intake_api.problems import conflict, invalid, not_found
-from nlp.documents import Document, DocumentError, document, heirs_of
+from nlp.documents import Document, DocumentError, document, heirs_of, is_named
 
 log = structlog.get_logger()
 Act = Literal["added", "changed", "edited", "withdrawn", "restored"]
@@ -114,6 +114,15 @@ async def restore(session: AsyncSession, id: str, edition: int, by: str, now: da
     row.withdrawn = False
     await _stand(session, row, read_body(id, old.body), old.body, "restored", by, now)
     await _told(session, [row], by, now)
+
+
+async def areas_replaced(session: AsyncSession, id: str, names: Sequence[str]) -> set[str]:
+    """The areas of the documents that `id` would supersede by these names: whoever ends them must be allowed to change them."""
+    if not names:
+        return set()
+    d = KnowledgeDocument
+    every = (await session.execute(select(d.id, d.number, d.title, d.area))).all()
+    return {one.area for one in every if one.id != id and is_named((one.id, one.number, one.title), names)}
 
 
 # ---- how it is kept -------------------------------------------------------------------------------------------------

@@ -171,6 +171,25 @@ async def test_a_street_changes_only_what_is_its_own(person: SignIn, administrat
     assert (await worker.get(page_of("全市.txt"))).status_code == 200
 
 
+async def test_no_old_edition_no_pair_and_no_heir_leads_out_of_a_streets_area(
+    person: SignIn, administrator: httpx.AsyncClient, intake: IntakeClient, grid: GridIn
+) -> None:
+    street, own = await person("street", district=grid.district, street=grid.street), f"{grid.district}/{grid.street}"
+    refused = words()["refusals"]["not_your_area"]
+    await upload(administrator, ("须知.txt", PETS.encode()), ("全市.txt", "全市停车办法\n第一条 免费。".encode()))
+    await post(administrator, f"{page_of('须知.txt')}/edit", edition=1, title="养犬须知", area=own)
+    assert refused in (await post(street, f"{page_of('须知.txt')}/restore", edition=1)).text
+    form = {"question": "几点上班", "token": "0123456789abcdef"}
+    await post(administrator, "/console/knowledge/pairs", **form, answer="九点。")
+    assert refused in (await post(street, "/console/knowledge/pairs", **form, answer="十点。", area=own)).text
+    assert "九点。" in [p.curated_answer for p in (await intake.changed_passages(-1)).passages]
+    edited = {"edition": 2, "title": "养犬须知", "area": own}
+    assert refused in (await post(street, f"{page_of('须知.txt')}/edit", **edited, supersedes="全市停车办法")).text
+    claim = "---\ntitle: 本街停车\nsupersedes: 全市停车办法\n---\n第一条 收费。".encode()
+    assert words()["files"]["not_your_area"] in row_of(await upload(street, ("本街.md", claim)), "本街.md")
+    assert not any(p.superseded_by for p in (await intake.changed_passages(-1)).passages)
+
+
 # ---- pairs ----------------------------------------------------------------------------------------------------------
 async def test_pairs_are_made_once_changed_and_removed(administrator: httpx.AsyncClient, intake: IntakeClient) -> None:
     form = {"question": "几点上班\n什么时候开门", "answer": "工作日九点。", "token": "0123456789abcdef"}
