@@ -145,10 +145,11 @@ async def gather_next(db: Database, now: datetime, zone: ZoneInfo) -> bool:
         rows = list(await session.scalars(select(Member).where(Member.block == block, Member.at >= since)))
         left = set(await session.scalars(select(Topic.id).where(Topic.block == block, Topic.last_at >= since)))
         members = {one.told.id: one for one in await reading.voiced(session, [row.id for row in rows])}
+        taken = await _named_elsewhere(session, block, list(members))
     counting = [one for one in members.values() if one.voices and one.block == block]
     gathered = await asyncio.to_thread(gather_told, [one.told for one in counting], load_topic_rules())
     homes = {row.id: row.topic for row in rows if row.topic}
-    named = settle_ids([group.ids for group in gathered], homes)
+    named = settle_ids([group.ids for group in gathered], homes, taken)
     home_of = {**{one.told.id: homes.get(one.told.id) for one in counting}, **{m: topic for topic, ids in named.items() for m in ids}}
     async with db.writing() as session:
         await _alone(session, now)
@@ -158,6 +159,15 @@ async def gather_next(db: Database, now: datetime, zone: ZoneInfo) -> bool:
         await _write_topics(session, block, counting, home_of, _central(gathered), left, zone, since)
         await session.execute(delete(DirtyBlock).where(DirtyBlock.block == block))
     return True
+
+
+async def _named_elsewhere(session: AsyncSession, block: str, members: Sequence[str]) -> set[str]:
+    """Names that topics of other blocks bear: a topic keeps its name when the matter it is named after moves to another block."""
+    found: set[str] = set()
+    for n in range(0, len(members), BATCH):
+        names = [name for one in members[n : n + BATCH] for name in (one, f"{one}+")]
+        found |= set(await session.scalars(select(Topic.id).where(Topic.id.in_(names), Topic.block != block)))
+    return found
 
 
 def _central(gathered: Iterable[Gathered]) -> dict[str, float]:

@@ -159,10 +159,15 @@ async def by_day(session: AsyncSession, area: Area, span: Span, topics: Sequence
     return counts
 
 
+def _quotable(found: Any) -> Any:
+    """Without what became delicate or confidential since it was counted: old days are not gathered again."""
+    return found.where(Ticket.delicate.is_(False), Ticket.confidential.is_(False))
+
+
 async def titles(session: AsyncSession, members: Sequence[str]) -> dict[str, Ticket | TopicLetter]:
     """The tickets and letters behind these members, as they are now."""
     found: dict[str, Ticket | TopicLetter] = {}
-    tickets = select(Ticket).where(Ticket.id.in_([m for m in members if not m.startswith("l:")]))
+    tickets = _quotable(select(Ticket).where(Ticket.id.in_([m for m in members if not m.startswith("l:")])))
     found |= {ticket.id: ticket for ticket in await session.scalars(tickets)}
     letters = select(TopicLetter).where(TopicLetter.id.in_([m[2:] for m in members if m.startswith("l:")]))
     return found | {f"l:{letter.id}": letter for letter in await session.scalars(letters)}
@@ -171,7 +176,7 @@ async def titles(session: AsyncSession, members: Sequence[str]) -> dict[str, Tic
 async def members(session: AsyncSession, topic: str, area: Area) -> list[Ticket | TopicLetter]:
     """The matters and letters of a topic that lie within the area, the newest first."""
     tickets = select(Ticket).join(Member, Member.id == Ticket.id).where(Member.topic == topic)
-    tickets = _within(tickets, Ticket, Ticket.lead_unit, area)
+    tickets = _quotable(_within(tickets, Ticket, Ticket.lead_unit, area))
     found: list[Ticket | TopicLetter] = list(
         await session.scalars(tickets.order_by(Member.at.desc(), Member.id).limit(MEMBERS_SHOWN))
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -101,9 +101,10 @@ def days_of(members: Sequence[Voiced], central: Mapping[str, float], zone: ZoneI
     return found
 
 
-def settle_ids(groups: Iterable[Sequence[str]], homes: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+def settle_ids(groups: Iterable[Sequence[str]], homes: Mapping[str, str], taken: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
     """Topic id → members: a group keeps the id that most of its members had; each id goes to one group, a new group is named
-    after its first member. The same groups and homes give the same ids, so that doing it twice changes nothing.
+    after its first member whose name is free (`taken`: names of topics elsewhere). The same groups and homes give the same ids, so
+    that doing it twice changes nothing.
     """
     named: dict[str, tuple[str, ...]] = {}
     waiting = sorted((tuple(sorted(group)) for group in groups), key=lambda g: (-len(g), g))
@@ -115,5 +116,6 @@ def settle_ids(groups: Iterable[Sequence[str]], homes: Mapping[str, str]) -> dic
             settled.add(group)
     for group in waiting:
         if group not in settled:
-            named[next(m for m in (*group, f"{group[0]}+") if m not in named)] = group
+            free = (*group, *(f"{group[0]}{'+' * n}" for n in range(1, 9)))
+            named[next(m for m in free if m not in named and m not in taken)] = group
     return named

@@ -131,6 +131,19 @@ async def test_another_category_moves_its_voices(office: Office) -> None:
     assert [t.category for t in await office.rows(Topic)] == ["facility.streetlight"]
 
 
+async def test_a_topic_keeps_its_name_when_the_matter_it_is_named_after_leaves(office: Office) -> None:
+    ids = sorted([(await office.report(who=who, place=LIFT)).ticket.id for who in ("zhang", "li", "wang")])
+    await settle(office)
+    name = await topic_of(office, ids[0])
+    assert name == ids[0]
+    await office.act(name, "recategorise", GRID_WORKER, category="facility.streetlight")
+    await settle(office)
+    assert [await topic_of(office, one) for one in ids[1:]] == [name, name]
+    assert await topic_of(office, ids[0]) != name
+    assert sorted(d.people for d in await office.rows(Day)) == [1, 2]
+    assert sorted(t.category for t in await office.rows(Topic)) == ["facility.streetlight", "housing.elevator"]
+
+
 @pytest.mark.parametrize("kept_out", ["rejected", "delicate", "confidential", "praise"])
 async def test_what_is_no_matter_or_nobody_elses_business_is_in_no_topic(office: Office, kept_out: str) -> None:
     fields: dict[str, dict[str, Any]] = {

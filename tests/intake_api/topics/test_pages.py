@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import update
 
 from intake_api.contracts import GridIn
+from intake_api.tickets.tables import Ticket
 from intake_api.topics.gathering import gather_next, take_in
 from tests.intake_api.doors import GRID, SignIn, assert_problem, report
 
@@ -35,6 +37,17 @@ async def settle(app: FastAPI) -> None:
     db, now = app.state.db, app.state.now()
     while await take_in(db, now, ZONE) or await gather_next(db, now, ZONE):
         pass
+
+
+@pytest.mark.usefixtures("heard")
+async def test_what_became_delicate_is_quoted_no_more_before_its_topic_is_gathered_again(
+    app: FastAPI, administrator: httpx.AsyncClient
+) -> None:
+    top = (await administrator.get("/v1/topics")).json()["topics"][0]
+    async with app.state.db.writing() as session:
+        await session.execute(update(Ticket).values(delicate=True))
+    assert [t["description"] for t in (await administrator.get("/v1/topics")).json()["topics"]] == ["", ""]
+    assert (await administrator.get(f"/v1/topics/{top['id']}")).json()["members"] == []
 
 
 @pytest.mark.usefixtures("heard")
