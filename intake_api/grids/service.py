@@ -148,8 +148,9 @@ async def migrate(session: AsyncSession, wanted: MigrateIn) -> Chat | None:
         raise invalid("same_chat", "The old and the new id are the same.")
     old = await session.get(Chat, (wanted.channel, wanted.from_chat_id), with_for_update=True)
     new = await session.get(Chat, (wanted.channel, wanted.to_chat_id), with_for_update=True)
-    await move_chat(session, wanted.channel, wanted.from_chat_id, wanted.to_chat_id)
+    # incidents are locked before tickets, as everywhere
     await move_group(session, f"{wanted.channel}:{wanted.from_chat_id}", f"{wanted.channel}:{wanted.to_chat_id}")
+    await move_chat(session, wanted.channel, wanted.from_chat_id, wanted.to_chat_id)
     if old is None:
         return new
     if old.moved_to == wanted.to_chat_id and new is not None:

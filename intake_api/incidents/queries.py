@@ -86,7 +86,8 @@ async def partings(session: AsyncSession, area: Area, after: tuple[datetime, str
         found = found.where(tuple_(Parting.at, Parting.one, Parting.other) > tuple_(*after))
     if area != Area():
         mine = select(Ticket.id)
-        for column, named in ((Ticket.grid, area.grid), (Ticket.community, area.community), (Ticket.street, area.street)):
+        columns = ((Ticket.grid, area.grid), (Ticket.community, area.community), (Ticket.street, area.street))
+        for column, named in (*columns, (Ticket.district, area.district)):
             mine = mine.where(column == named) if named else mine
         found = found.where(Parting.one.in_(mine))
     return list(await session.scalars(found.limit(limit)))

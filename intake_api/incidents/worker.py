@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Row, Select, select, tuple_
+from sqlalchemy.exc import DBAPIError
 
 from intake_api.contracts import Suggestion
 from intake_api.db import Database
@@ -55,17 +56,24 @@ class Watch:
         self._since: datetime | None = None
         self._read: dict[str, tuple[int, datetime]] = {}
         self._unencoded: dict[str, tuple[Entry, str]] = {}
+        self._waiting: dict[str, None] = {}
 
     async def look(self) -> int:
         """Read what has changed and do what follows from it; how many tickets were tied or shown to be alike."""
         if not await self._holding.held():
             return 0
         now = self._clock()
-        found = await self._follow(now)
+        self._waiting |= dict.fromkeys(await self._follow(now))
         await self._encode()
         done = 0
-        for ticket_id in found:
-            done += await self._gather(ticket_id, now) or await self._suggest(ticket_id, now)
+        while self._waiting:
+            ticket_id = next(iter(self._waiting))
+            del self._waiting[ticket_id]
+            try:
+                done += await self._gather(ticket_id, now) or await self._suggest(ticket_id, now)
+            except DBAPIError:
+                self._waiting[ticket_id] = None  # again at the next look, after the others
+                raise
         return done
 
     async def give_up(self) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from intake_api.contracts import NEWS, IncidentTold, Receipt
 from intake_api.db import Database
@@ -57,6 +58,24 @@ async def test_three_homes_of_two_groups_open_one_incident_and_each_group_hears_
     assert sorted(e.chat_id for e in await told(office)) == ["a", "b", "c"]
     assert len(await incidents(office)) == 1
     assert await office.breaks() == []
+
+
+async def test_a_fault_of_the_database_in_the_middle_forgets_no_ticket(
+    office: Office, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await no_water(office, "a")
+    await no_water(office, "a", "停水了吗？家里一滴水都没有", join=one.ticket.id)
+    await no_water(office, "c", "我们这边也停水了，一滴水都没有")
+
+    async def lost(*_: object) -> int:
+        raise OperationalError("SELECT", {}, Exception("connection lost"))
+
+    with monkeypatch.context() as away:
+        away.setattr(watch, "_gather", lost)
+        with pytest.raises(OperationalError):
+            await watch.look()
+    await watch.look()
+    assert len(await incidents(office)) == 1
 
 
 @pytest.mark.parametrize("why", ["two homes", "one group", "another street", "a day later", "only mine", "delicate", "another kind"])
