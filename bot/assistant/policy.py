@@ -103,7 +103,11 @@ class LivePolicy:
         self._words = await asyncio.to_thread(Base.build, [p for passages in held.values() for p in passages])
         self._held, self._version = held, version
         log.info("knowledge.loaded", version=version, passages=len(self._words.passages), documents_changed=len(changed))
-        missing = await asyncio.to_thread(self._missing)
+        try:
+            missing = await asyncio.to_thread(self._missing)
+        except Exception:  # an encoder may fail to load in any way; words alone answer then
+            log.exception("knowledge.no_vectors")
+            missing = None
         if missing is None or self._base is None or len(missing) > ENCODED_AT_ONCE:
             self._base = self._words
         if missing is not None:

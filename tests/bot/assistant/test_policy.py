@@ -121,6 +121,15 @@ async def test_a_large_base_is_found_by_words_before_its_vectors_are_there(monke
     assert policy.base[1].meaning is not None
 
 
+async def test_an_encoder_that_cannot_be_loaded_leaves_the_words() -> None:
+    def broken() -> Letters:
+        raise ModuleNotFoundError("sentence_transformers")
+
+    policy = LivePolicy(Source(), broken)
+    await policy.refresh()
+    assert "两米" in await ask(policy, "携犬出户牵引绳长度不超过多少米")
+
+
 async def test_a_trial_is_answered_by_the_assistant_with_its_reasons(redis_url: str) -> None:
     source = Source()
     hidden = replace(passage("第七条 携犬出户牵引绳长度由网格员登记。", 2), staff_only=True)
