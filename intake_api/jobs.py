@@ -30,7 +30,8 @@ TIMERS_EVERY_S = 5.0
 INCIDENTS_EVERY_S = 1.0
 WEBHOOKS_EVERY_S = 1.0
 RETENTION_EVERY_S = 3600.0
-TOPICS_EVERY_S = 3.0
+# A block is gathered whole however little changed: the longer the pause, the more news one gathering serves.
+TOPICS_EVERY_S = 20.0
 RESTART_AFTER_S = 1.0
 log = structlog.get_logger()
 
