@@ -70,8 +70,8 @@ class Lessons:
 
 
 def lessons(data: Path, *, held_out: bool = False) -> Lessons:
-    """Everything the training sets teach, less what is held out; or the choices of what was. No text of a development set is
-    among it."""
+    """Everything the training sets teach, less what is held out; or the choices of what was. Of the development sets it holds
+    LCQMC's dev pairs and the messages of labels/dev.csv, these for their kinds alone."""
     talks = [t for t in training_talks(data) if is_held_out(t["id"]) == held_out]
     singles = [m for m in training_singles(data) if is_held_out(m.group) == held_out]
     letter_rows = [letter for letter in letters(data, "train") if is_held_out(letter.row) == held_out]

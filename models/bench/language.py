@@ -11,7 +11,7 @@ from typing import Any
 
 from models.answering import answer_letter, figures_of
 from models.bench.sections import Bench, NotRunError, Row, section
-from models.corpora import Labelled, labelled_real, letters, small_talk, transcript_reports, transcripts
+from models.corpora import Labelled, is_training_talk, labelled_real, letters, small_talk, transcript_reports, transcripts
 from models.utterances import spoken
 from nlp.linear import LinearModel
 from nlp.pipeline import Understander, load_understander, newest
@@ -218,12 +218,11 @@ def talk(bench: Bench) -> Iterator[Row]:
     mind, lender = understander(bench.shipped), random.Random(3)
     moments = [s.utterance for t in transcripts(bench.need_data(), "dev") for s in spoken(t) if s.utterance.role not in STAFF_ROLES]
     from dataclasses import replace
-    from zlib import crc32
 
     everything = list(small_talk(bench.need_data()))
     for source in ("sms", "weibo"):
-        # half of the text messages were trained on (models.kind.is_training_talk); only the other half counts
-        rows = [t for s, t in everything if s == source and (s != "sms" or crc32(t.encode()) % 2)]
+        # half of the text messages were trained on; only the other half counts
+        rows = [t for s, t in everything if s == source and not (s == "sms" and is_training_talk(t))]
         rows = lender.sample(rows, min(1500, len(rows)))
         alone = sum(mind.understand(Utterance(t)).kind == "report" for t in rows)
         yield Row.share("taken for reports, alone", alone, len(rows), f"chat/{source}, unseen")

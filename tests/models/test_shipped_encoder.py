@@ -14,8 +14,12 @@ FOLDER = SHIPPED / "encoder_v2"
 
 def test_reference_answers() -> None:
     recorded = read_json(FOLDER / "reference.json")
-    vectors = OnnxEncoder(FOLDER).encode(recorded["texts"])[:, :8]
+    encoder = OnnxEncoder(FOLDER)
+    vectors = encoder.encode(recorded["texts"])[:, :8]
     assert np.allclose(vectors, np.array(recorded["first_8"]), atol=0.01)
+    for task, answers in recorded["judged"].items():
+        labels = encoder.heads[task].labels
+        assert [labels[int(encoder.judge(task, text).argmax())] for text in recorded["texts"]] == answers, task
 
 
 def test_at_most_forty_megabytes_and_no_pickle() -> None:
