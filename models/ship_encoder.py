@@ -61,12 +61,13 @@ def write_encoder(student: BertModel, heads: dict[str, Any], taught: Lessons, fo
     from safetensors.numpy import save_file
 
     export(student, folder / "encoder.onnx")
+    described: dict[str, Any] = {c.name: {"labels": list(c.labels), "reads": "first" if c.first else "vectors"} for c in taught.choices}
+    described |= {r.name: {"labels": ["opens", "closes"], "reads": "states"} for r in taught.readings}
     tensors = {}
-    for choice in taught.choices:
-        head = heads[choice.name]
-        scale = 1.0 if choice.first else SPREAD
+    for name, head in heads.items():
+        scale = SPREAD if described[name]["reads"] == "vectors" else 1.0
         table = np.vstack([head.weight.detach().numpy().T * scale, head.bias.detach().numpy()])
-        tensors[choice.name] = np.ascontiguousarray(table, np.float32)
+        tensors[name] = np.ascontiguousarray(table, np.float32)
     save_file(tensors, folder / "heads.safetensors")
     (folder / "heads.safetensors").chmod(0o644)  # safetensors makes it the owner's alone
     config = {
@@ -75,7 +76,7 @@ def write_encoder(student: BertModel, heads: dict[str, Any], taught: Lessons, fo
         "max_pieces": MAX_PIECES,
         "pieces": pieces,
         "prefix": {"query": "", "passage": PREFIXES[1]},
-        "heads": {c.name: {"labels": list(c.labels), "first": c.first} for c in taught.choices},
+        "heads": described,
     }
     write_json(folder / "config.json", config)
 
@@ -96,7 +97,11 @@ def measure(encoder: OnnxEncoder, held: Lessons) -> dict[str, Any]:
 def write_reference(folder: Path) -> None:
     encoder = OnnxEncoder(folder)
     vectors = encoder.encode(SAMPLES)
-    judged = {task: [head.labels[int(encoder.judge(task, text).argmax())] for text in SAMPLES] for task, head in encoder.heads.items()}
+    judged = {
+        task: [head.labels[int(encoder.judge(task, text).argmax())] for text in SAMPLES]
+        for task, head in encoder.heads.items()
+        if head.reads != "states"
+    }
     write_json(
         folder / "reference.json", {"texts": SAMPLES, "first_8": np.round(vectors[:, :8].astype(float), 4).tolist(), "judged": judged}
     )
