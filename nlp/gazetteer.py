@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +14,7 @@ from pypinyin import Style, lazy_pinyin
 from rapidfuzz.distance import Hamming
 
 from nlp.schema import Gazetteer
-from nlp.segment import is_word
+from nlp.segment import cut, is_word
 from nlp.text import normalise
 
 PLACE_WORDS_PATH = Path(__file__).with_name("lexicon") / "place.yaml"
@@ -47,10 +48,15 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
+    """One way to write a name. `weak`: also a word of the language, so believed only where a place is meant; `common`: one that
+    many names share (花园, 二期), which says nothing alone.
+    """
+
     written: str
     kind: NameKind
     name: str
-    needs_context: bool = False
+    weak: bool = False
+    common: bool = False
     certain: bool = True
 
 
@@ -60,9 +66,9 @@ class Names:
     def __init__(self, gazetteer: Gazetteer) -> None:
         full = {form.written: form for form in reversed(list(_full_forms(gazetteer)))}
         short = {form.written: form for form in _short_forms(gazetteer) if form.written not in full}
-        self._full = sorted(full.values(), key=lambda form: -len(form.written))
-        self._short = sorted(short.values(), key=lambda form: -len(form.written))
-        self._sounds = [(sound(form.written), form) for form in self._full if len(form.written) >= 3]
+        self._full = _Forms(full.values())
+        self._short = _Forms(short.values())
+        self._sounds = [(sound(form.written), form) for form in self._full.longest_first if len(form.written) >= 3]
 
     def find(self, text: str) -> list[Named]:
         """Names in `text` (normalised), in order; longer names win over shorter ones inside them."""
@@ -76,7 +82,7 @@ class Names:
 
     def _estate_inside(self, text: str, spot: Named) -> Iterator[Named]:
         """A spot that begins with an estate's name (桂澜公寓8楼露台) tells the estate too; the two overlap."""
-        for form in (*self._full, *self._short):
+        for form in (*self._full.longest_first, *self._short.longest_first):
             size = len(form.written)
             # 平山小学 stands in a town called 平山; only the end of a name (横琴国贸天悦 → 天悦) or the whole of it is the estate
             telling = form.certain or normalise(form.name).text.endswith(form.written)
@@ -84,45 +90,100 @@ class Names:
                 yield Named("estate", form.name, spot.start, spot.start + size, form.certain)
                 return
 
-    def _find_written(self, forms: list[_Form], text: str, taken: list[Named]) -> None:
-        for form in forms:
+    def _find_written(self, forms: _Forms, text: str, taken: list[Named]) -> None:
+        if not forms.any.search(text):
+            return
+        for form in forms.longest_first:
             at = text.find(form.written)
             while at >= 0:
                 end = at + len(form.written)
-                if _free(taken, at, end) and (not form.needs_context or _in_context(text, at, end)):
+                if _free(taken, at, end) and (form.certain or _is_meant(form, text, at, end)):
                     taken.append(Named(form.kind, form.name, at, end, form.certain))
                 at = text.find(form.written, end)
 
     def _find_by_sound(self, text: str, taken: list[Named]) -> None:
         heard = sound(text)
         for wanted, form in self._sounds:
-            size = len(wanted)
-            for at in range(len(heard) - size + 1):
-                window = heard[at : at + size]
-                slips = 0 if window == wanted else Hamming.distance(window, wanted, score_cutoff=1)
-                if slips > 1 or (slips and not _forgivable(form, window, wanted)):
-                    continue
-                if _free(taken, at, at + size):
+            size, beyond = len(wanted), len(heard) - len(wanted) + 1
+            at = heard.find(wanted[0], 0, beyond)
+            while at >= 0:
+                if _sounds_like(heard[at : at + size], wanted) and _free(taken, at, at + size):
                     taken.append(Named(form.kind, form.name, at, at + size, False))
+                at = heard.find(wanted[0], at + 1, beyond)
 
 
-def _forgivable(form: _Form, window: str, wanted: str) -> bool:
+class _Forms:
+    """Forms longest first, and one pattern that tells quickly whether any of them is in a text."""
+
+    def __init__(self, forms: Iterable[_Form]) -> None:
+        self.longest_first = sorted(forms, key=lambda form: -len(form.written))
+        self.any = re.compile("|".join(re.escape(form.written) for form in self.longest_first) or "(?!)")
+
+
+def _sounds_like(window: str, wanted: str) -> bool:
     """A slip is forgiven in a long name, never in its first character, which tells 东湖花园小区 from 西湖花园小区."""
-    return len(form.written) >= _MIN_SLIP and window[0] == wanted[0] and window[-1] == wanted[-1]
+    if window == wanted:
+        return True
+    return len(wanted) >= _MIN_SLIP and window[-1] == wanted[-1] and Hamming.distance(window, wanted, score_cutoff=1) <= 1
 
 
 def _free(taken: Iterable[Named], start: int, end: int) -> bool:
     return all(end <= named.start or start >= named.end for named in taken)
 
 
-def _in_context(text: str, start: int, end: int) -> bool:
-    words, after = place_words(), text[end : end + 4]
-    return (
-        after[:1].isdigit()
-        or after.startswith(tuple("一二三四五六七八九十东西南北ABCDabcd-"))
-        or any(after.startswith(word) for word in words["after_estate"])
-        or any(text.endswith(word, 0, start) for word in words["before_estate"])
-    )
+_OTHER_NAME = re.compile(r"[东西南北中]?(?:[路街](?![口边面灯牌上])|大道|[镇乡县站])")
+"""豫康南站 and 滨河路 are no parts of the estates 豫康新城 and 滨河花园; 滨河路灯 may be."""
+
+
+def _is_meant(form: _Form, text: str, start: int, end: int) -> bool:
+    """Whether the short form at `[start, end)` stands for the estate and is not part of other words."""
+    if _OTHER_NAME.match(text, end):
+        return False
+    if form.weak:
+        return _begins_name(text, start) and _in_context(text, start, end, form.common)
+    return len(form.written) > 2 or not _breaks_word(text, start, end)
+
+
+def _breaks_word(text: str, start: int, end: int) -> bool:
+    """千万和物业说: 万 belongs to 千万, so this is no 万和."""
+    at = 0
+    for word in cut(text):
+        if at < start < at + len(word) < end:
+            return is_word(word)
+        at += len(word)
+    return False
+
+
+def _begins_name(text: str, start: int) -> bool:
+    """机械厂宿舍 is another name than the 宿舍 of this grid: before a weak form stands no name, but a word that leads to one."""
+    return not "\u4e00" <= text[start - 1 : start] <= "\u9fff" or text[start - 1] in _leading() or text.endswith(_before(), 0, start)
+
+
+def _in_context(text: str, start: int, end: int, common: bool) -> bool:
+    after = text[end : end + 5].lstrip()
+    if after[:1].isdigit() or after.startswith(_after()) or text.endswith(_before(), 0, start):
+        return True
+    return not common and (after.startswith(_after_weak()) or not (text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()))
+
+
+@lru_cache(maxsize=1)
+def _after() -> tuple[str, ...]:
+    return (*"一二三四五六七八九十东西南北ABCDabcd-", *place_words()["after_estate"])
+
+
+@lru_cache(maxsize=1)
+def _after_weak() -> tuple[str, ...]:
+    return tuple(place_words()["after_weak"])
+
+
+@lru_cache(maxsize=1)
+def _before() -> tuple[str, ...]:
+    return tuple(place_words()["before_estate"])
+
+
+@lru_cache(maxsize=1)
+def _leading() -> frozenset[str]:
+    return frozenset((*place_words()["road_starts_after"], *place_words()["name_starts_after"]))
 
 
 @lru_cache(maxsize=65536)
@@ -170,25 +231,37 @@ def _short_forms(gazetteer: Gazetteer) -> Iterator[_Form]:
         for short in _cuts(normalise(estate.name).text):
             owners.setdefault(short, set()).add(estate.name)
     other_names = [normalise(name).text for name in (*gazetteer.spots, *gazetteer.roads, gazetteer.name)]
+    endings = place_words()["estate_endings"]
     never = set(place_words()["never_short"])
-    common = set(place_words()["common_short"]) | set(place_words()["estate_endings"])
+    common = set(place_words()["common_short"]) | set(endings)
     for short, names in owners.items():
-        if len(names) > 1 or short in other_names or short in never:
+        if len(names) > 1 or short in other_names or short in never or _HOUSE.fullmatch(short) or _is_part(short, endings):
             continue
         name = next(iter(names))
         is_end = normalise(name).text.endswith(short)
         elsewhere = any(short in other and not (is_end and other.startswith(short)) for other in other_names)
-        weak = short in common or (len(short) == 2 and (elsewhere or is_word(short)))
-        yield _Form(short, "estate", name, needs_context=weak, certain=False)
+        is_common = short in common or short[1:] in common  # 厂宿舍 says as little as 宿舍
+        weak = is_common or (len(short) == 2 and (elsewhere or is_word(short)))
+        yield _Form(short, "estate", name, weak=weak, common=is_common, certain=False)
+
+
+def _is_part(short: str, endings: Iterable[str]) -> bool:
+    """租房 is the end of the ending 公租房 and no name."""
+    return short not in endings and any(ending.endswith(short) for ending in endings)
+
+
+_HOUSE = re.compile(r"[0-9一二三四五六七八九十]+号")
+"""The end of 滨江1号 is what every house 1 is called."""
 
 
 def _cuts(name: str) -> Iterator[str]:
-    for ending in place_words()["estate_endings"]:
-        if name.endswith(ending) and len(name) - len(ending) >= 2:
-            yield name[: -len(ending)]
-    for size in range(2, len(name)):
-        yield name[-size:]
-        if size >= 2 and len(name) >= 4:
+    """Beginnings and ends of a name, and the ends of what is left without its ending: 远洋万和城 → 远洋, 远洋万和, 万和城, 万和."""
+    endings = place_words()["estate_endings"]
+    for base in (name, *(name[: -len(ending)] for ending in endings if name.endswith(ending) and len(name) - len(ending) >= 2)):
+        for size in range(2, len(base) + (base != name)):
+            yield base[-size:]
+    if len(name) >= 4:
+        for size in range(2, len(name)):
             yield name[:size]
 
 

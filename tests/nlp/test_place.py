@@ -62,6 +62,57 @@ def test_finds_the_place(text: str, expected: dict[str, str]) -> None:
     assert fields(find_places(text, GRID)[0]) == expected
 
 
+BIG = Gazetteer(
+    grid="g2",
+    name="银杏社区第5网格",
+    estates=tuple(map(Estate, ("华润长安府", "中建锦绣天地一期", "中建锦绣天地二期", "老纺织厂宿舍", "玉泉新村", "星澜郡"))),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "estate"),
+    [
+        ("长安3栋没水", "华润长安府"),
+        ("长安也停电了", "华润长安府"),
+        ("长安 5栋", "华润长安府"),
+        ("长安", "华润长安府"),
+        ("二期3栋还没交房", "中建锦绣天地二期"),
+        ("我们一期这边半夜还在浇混凝土", "中建锦绣天地一期"),
+        ("纺织厂门口路灯不亮", "老纺织厂宿舍"),
+        ("宿舍门口路灯不亮", "老纺织厂宿舍"),
+        ("我住新村这排，没水", "玉泉新村"),
+        ("星澜南门堵了", "星澜郡"),
+    ],
+)
+def test_short_names_that_only_one_estate_can_have(text: str, estate: str) -> None:
+    assert find_places(text, BIG)[0].estate == estate
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "一路长安",
+        "我坐到长安站下车",
+        "锦绣天地的围墙倒了",
+        "第二期的培训名单出来了",
+        "一期工程款还没付",
+        "机床厂宿舍门口堵了",
+        "公寓招租",
+        "玉泉路堵死了",
+        "大一新村官来了",
+    ],
+)
+def test_words_that_only_look_like_a_short_name(text: str) -> None:
+    assert not any(place.estate for place in find_places(text, BIG))
+
+
+def test_a_short_name_is_not_made_of_halves_of_words() -> None:
+    grid = Gazetteer("g3", "银杏社区第6网格", (Estate("远大万和城"), Estate("滨江1号")))
+    assert find_places("万和3栋没水", grid)[0].estate == "远大万和城"
+    assert not find_places("赔了好几千万和他们没完", grid)
+    assert find_places("11号楼没水", grid)[0].estate is None
+
+
 @pytest.mark.parametrize(
     "text",
     ["3-2 比分", "18:30集合", "12-1号去", "6月23号", "2024-05-01", "10-100块", "3-5天", "电话0551-63456789", "3.2版本", "尾号1802",
