@@ -29,7 +29,7 @@ _BUILDING_NUMBER = rf"(?:[A-Za-z][0-9]{{1,2}}|[0-9]{{1,3}}[A-Za-z]?|[A-Za-z]|[{_
 _BUILDING = re.compile(rf"(?<![0-9A-Za-z.])(?P<n>{_BUILDING_NUMBER})\s?(?P<w>号楼|号栋|号幢|栋楼?|幢楼?|#楼?|座)(?!桥|山|城|庙|位|机|谈)")
 _FLOOR_AS_BUILDING = re.compile(rf"(?<![0-9A-Za-z.])(?P<n>[0-9]{{1,3}}|[{_CN}]{{1,3}})楼(?={_NUMBER}单元)")
 _DOOR = re.compile(
-    rf"(?<![0-9A-Za-z.])(?P<n>{_NUMBER})号(?P<after>楼|底楼|顶楼|阁楼|扶梯|地下室|天井|门洞|门厅|车库|墙根|{_NUMBER}(?:楼|层|室|单元)|{_ROOM})"
+    rf"(?<![0-9A-Za-z.])(?P<n>{_NUMBER})号(?P<after>楼|门面|门口|门前|底楼|顶楼|阁楼|扶梯|地下室|天井|门洞|门厅|车库|墙根|{_NUMBER}(?:楼|层|室|单元)|{_ROOM})"
 )
 _DOOR_BARE = re.compile(rf"(?<![0-9A-Za-z.月{_CN}])(?P<n>{_NUMBER})号(?!人|学生|工人|员工|[0-9A-Za-z线门口桌机院早晚上下中凌之前到后])")
 _ALLEY = re.compile(rf"(?P<n>(?:[0-9]{{1,3}}|[{_CN}]{{1,3}})(?:巷|弄|胡同)(?:[0-9]{{1,4}}|[{_CN}]{{1,4}})号)(?P<r>[0-9]{{3,4}})?(?![0-9])")
@@ -39,11 +39,16 @@ _MISHEARD = re.compile(
 """Voice typing writes 九栋 as 九东; believed only where a building must follow."""
 _BEFORE_OWN_DOOR = ("我是", "我住", "家住", "住在", "我家", "家在", "住")
 _DAYS_OF_MONTH = 31
+_MOST_GATES = 9
+"""6号门口 is at gate 6 of an estate; no estate has 46 gates, so 46号门口 is at house 46."""
 _DOOR_OF_ESTATE = re.compile(rf"\s?(?P<n>{_NUMBER})号(?!线|院|门|口|桌|机)")
-_UNIT = re.compile(rf"(?<![0-9A-Za-z.])(?P<n>{_NUMBER}|[A-Za-z甲乙丙丁])\s?单元")
+_LETTERED_OF_ESTATE = re.compile(r"\s?(?P<n>[A-Za-z][0-9]{1,2})(?![0-9A-Za-z\-])")
+_LETTERED = re.compile(rf"(?<![0-9A-Za-z.])(?P<n>[A-Za-z][0-9]{{1,2}})\s?(?={_NUMBER}楼|楼下|楼上|楼道|楼顶|顶楼)")
+_LETTERED_ROOM = re.compile(r"(?<![0-9A-Za-z.·\-])(?P<b>[A-Fa-f])(?P<r>[1-9][0-9]{2,3})(?![0-9A-Za-z.\-])")
+_UNIT = re.compile(rf"(?<![0-9A-Za-z.])(?P<n>{_NUMBER}|[A-Za-z甲乙丙丁])\s?(?:单元|号?门洞)")
 _UNIT_AFTER_BUILDING = re.compile(r"\s?(?P<n>[1-9一二三四五六七八九])(?:门(?!口)|梯(?!子))")
 _FLOOR = re.compile(
-    rf"(?<![0-9A-Za-z.几])(?P<n>负?(?:[0-9]{{1,2}}|[{_CN}]{{1,3}})|-[1-9])\s?(?P<w>楼|层)(?!高|一停|皮|灰|白|油|薄|纱|冰|膜|水|窗|土|膘|道|梯)"
+    rf"(?<![0-9A-Za-z.:几])(?P<n>负?(?:[0-9]{{1,2}}|[{_CN}]{{1,3}})|-[1-9])\s?(?P<w>楼|层)(?!高|一停|皮|灰|白|油|薄|纱|冰|膜|水|窗|土|膘|道|梯)"
 )
 _DASHED = re.compile(
     r"(?<![0-9A-Za-z.:/\-])(?P<b>[0-9]{1,2}|[A-Za-z][0-9]?)\s?[-—–_]\s?(?:(?P<u>[0-9]{1,2})\s?[-—–_]\s?)?(?P<r>[0-9]{3,4})(?P<after>室|房|户)?(?![0-9A-Za-z.:/\-])"
@@ -58,6 +63,8 @@ _FLAT_AFTER = re.compile(r"[\s,，的\-]?(?P<r>[0-9]{1,2}-[1-9][0-9]?)(?![0-9A-Z
 _ROOM_AFTER = re.compile(rf"[\s,，、的\-#]{{0,2}}(?:(?P<u>[0-9]{{1,2}})-)?(?P<r>{_ROOM})(?P<after>室|房|号房|号|户)?(?![0-9A-Za-z.:/\-])")
 _ROOM_MARKED = re.compile(rf"(?<![0-9A-Za-z.\-])(?P<r>{_ROOM})\s?(?:室|房间|房(?!间|子|价|租|东|产)|号房|户(?!外|口))")
 _ROOM_BARE = re.compile(r"(?<![0-9A-Za-z.:/\-+*])(?P<r>[1-9][0-9]{2,3})(?![0-9A-Za-z.:/\-])")
+_BEFORE_OWN_ROOM = ("我家", "我", "住", "楼上", "楼下", "隔壁", "对门", "对面", "邻居")
+_YEARS = frozenset(map(str, range(1990, 2040)))
 _FALSE_BEFORE = (
     "这",
     "那",
@@ -67,6 +74,7 @@ _FALSE_BEFORE = (
     "同",
     "俩",
     "总共",
+    "一共",
     "共有",
     "几",
     "有",
@@ -137,10 +145,17 @@ def _rules(text: str, estate_ends: set[int], own: str | None) -> Iterator[tuple[
     for match in _FLOOR_AS_BUILDING.finditer(text):
         yield from _one("building", match["n"], match.start(), match.end())
     for end in sorted(estate_ends):
-        if door := _DOOR_OF_ESTATE.match(text, end):
-            yield from _one("building", door["n"], door.start(), door.end())
+        if door := _DOOR_OF_ESTATE.match(text, end) or _LETTERED_OF_ESTATE.match(text, end):
+            yield from _one("building", door["n"], door.start("n"), door.end())
+    for match in _LETTERED.finditer(text):
+        yield from _one("building", match["n"], match.start(), match.end())
+    for match in _LETTERED_ROOM.finditer(text):
+        if _is_lettered_room(text, match):
+            yield tuple(_dashed(match))
     for match in _DOOR.finditer(text):
-        if not text[: match.start()].endswith(("巷", "路", "街", "弄", "道", "月", "第", "院", "尾号")):
+        if text[: match.start()].endswith(("巷", "路", "街", "弄", "道", "月", "第", "院", "尾号")):
+            continue
+        if not match["after"].startswith("门口") or int(house_number(match["n"]) or 0) > _MOST_GATES:
             yield from _one("building", match["n"], match.start(), match.start("after"))
     for match in _DOOR_BARE.finditer(text):
         if _is_bare_door(text, match, own):
@@ -148,7 +163,7 @@ def _rules(text: str, estate_ends: set[int], own: str | None) -> Iterator[tuple[
     for match in _UNIT.finditer(text):
         yield from _one("unit", match["n"], match.start(), match.end())
     for match in _FLOOR.finditer(text):
-        if not text[: match.start()].endswith(("第", "共", "有", "盖", "高", "几")) or match["w"] == "层":
+        if _is_floor(text, match):
             yield from _floor(match)
     for match in _ROOM_MARKED.finditer(text):
         yield from _one("room", match["r"], match.start(), match.end())
@@ -170,6 +185,22 @@ def _is_bare_door(text: str, match: re.Match[str], own: str | None) -> bool:
 def _one(field: str, written: str, start: int, end: int) -> Iterator[tuple[Bit]]:
     if bit := _bit(field, written, start, end):
         yield (bit,)
+
+
+def _is_floor(text: str, match: re.Match[str]) -> bool:
+    """Not 共有三楼, nor the minutes of "十点二十楼上还在闹" and of "八点五十 楼上"."""
+    before, apart = text[: match.start()], not match[0].endswith(match["n"] + match["w"])
+    if match["w"] == "层":
+        return True
+    return not before.endswith(("第", "共", "有", "盖", "高", "几", "点")) and not (apart and text.startswith(("上", "下"), match.end()))
+
+
+def _is_lettered_room(text: str, match: re.Match[str]) -> bool:
+    """ "B912 押金没退", "我住B912"; not D301次, nor a word in the middle of a sentence."""
+    before = text[: match.start()].rstrip()
+    if not _room_like(match["r"]) or text[match.end() : match.end() + 2].lstrip().startswith(tuple(place_words()["counted"])):
+        return False
+    return not before or before[-1] in ",，。、;；" or before.endswith((*_BEFORE_OWN_DOOR, "楼上", "楼下", "隔壁", "对门"))
 
 
 def _floor(match: re.Match[str]) -> Iterator[tuple[Bit]]:
@@ -256,12 +287,14 @@ def _bare_rooms(text: str, house_named: bool) -> Iterator[Bit]:
         number = match["r"]
         if number in _never_rooms() or not _room_like(number):
             continue
+        before = text[: match.start()].rstrip(" ,，")
+        if number in _YEARS and not before.endswith(_BEFORE_OWN_ROOM):
+            continue
         follows = text[match.end() : match.end() + 2]
         if follows.startswith(tuple(w for w in words["counted"] if w not in ("家", "户", "的"))) and not follows.startswith("家"):
             continue
-        before = text[: match.start()].rstrip()
         opens = not before and (len(text) <= 12 or follows[:1] in " ,，、的家。")
         lists = before.endswith(("、", "和", "跟")) and house_named
-        tells = follows.startswith(("的", "家", "住户", "业主")) and (not before or before[-1] in ",，。、;； ")
+        tells = follows.startswith(("的", "家", "门", "住户", "业主")) and (not before or text[match.start() - 1] in ",，。、;； ")
         if opens or lists or tells or before.endswith(tuple(words["before_room"])):
             yield Bit("room", number, match.start(), match.end(), strong=False)

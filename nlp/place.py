@@ -24,12 +24,13 @@ _MAX_TEXT = 20_000
 def find_places(text: str, gazetteer: Gazetteer | None = None, home: Place | None = None) -> tuple[Place, ...]:
     """Every place a message names, in order, at most 20; the empty tuple where it names none.
 
-    `home` answers for "我们楼", "我家"; what it fills stays empty when it is None. Spans and `text` are of the original;
-    the first 20,000 code points are read. Dates, times, prices, phone numbers and scores are no places.
+    `home` answers for "我们楼", "我家", and for the estate of its own building; what it fills stays empty when it is None.
+    Spans and `text` are of the original; the first 20,000 code points are read. Dates, times, prices, phone numbers and scores
+    are no places.
     """
     read = normalise(text[:_MAX_TEXT])
     bits = _bits(read.text, gazetteer or Gazetteer(), home)
-    return tuple(_place(group, read) for group in _group(bits, read.text)[:_MAX_PLACES])
+    return tuple(_place(group, read, home) for group in _group(bits, read.text)[:_MAX_PLACES])
 
 
 def _bits(text: str, gazetteer: Gazetteer, home: Place | None) -> list[Bit]:
@@ -40,8 +41,12 @@ def _bits(text: str, gazetteer: Gazetteer, home: Place | None) -> list[Bit]:
         bits += _spot_of(text, spot.name, spot.start, spot.end, bits)
     bits += _free_of(bits, _common_spots(text))
     bits += _free_of(bits, _common_roads(text))
-    if home is not None and not any(bit.field == "building" for bit in bits):
-        bits += _free_of(bits, _home_bits(text, home))
+    if home is not None:
+        bits += _free_of(bits, _own_room(text, home))
+        if not any(bit.field == "building" for bit in bits):
+            bits += _free_of(bits, _home_bits(text, home))
+    if "不是" in text:
+        bits = _affirmed(text, bits)
     return sorted(bits, key=lambda bit: (bit.start, _LEVEL[bit.field]))
 
 
@@ -54,9 +59,25 @@ def _spot_of(text: str, name: str, start: int, end: int, bits: list[Bit]) -> lis
     return [] if inside else [Bit("spot", name, start, end)]
 
 
+_ASKS_OR_AGREES = ("是不是", "可不是", "还不是", "要不是", "就不是")
+
+
+def _affirmed(text: str, bits: list[Bit]) -> list[Bit]:
+    """ "不是3栋，是4栋" is 4栋; a 不是 without another answer ("这不是3栋那家么") denies nothing."""
+    denied = [b for b in bits if text.endswith("不是", 0, b.start) and not text.endswith(_ASKS_OR_AGREES, 0, b.start)]
+    return [bit for bit in bits if bit not in denied or not any(o.field == bit.field and o not in denied for o in bits)]
+
+
 def _free_of(taken: Iterable[Bit], candidates: Iterable[Bit]) -> list[Bit]:
     spans = sorted((bit.start, bit.end) for bit in taken)
     return [c for c in candidates if all(c.end <= start or c.start >= end for start, end in spans)]
+
+
+_ROW = (
+    r"(?<![第一二三四五六七八九十0-9])"
+    r"(?:(?:[1-9][0-9]|[二三四五六]?十[一二三四五六七八九]?)排(?![座椅车人树盆子桌])|[2-9二三四五六七八九]排(?=平房|这边|那边|这头|那头|也|[0-9]+号))"
+)
+"""Rows of low houses: 三十二排, 3排平房; not 三排盆子."""
 
 
 @lru_cache(maxsize=1)
@@ -64,8 +85,8 @@ def _spot_pattern() -> re.Pattern[str]:
     words = place_words()
     heads = sorted({*words["gates"], *words["inside_spots"], *words["open_spots"]}, key=lambda w: -len(w))
     tails = sorted(words["spot_tails"], key=lambda w: -len(w))
-    numbered = r"[0-9一二三四五六七八九十A-Za-z]号?(?:门|口|坡道)(?![0-9])"
-    return re.compile(f"(?:{numbered}|{'|'.join(map(re.escape, heads))})(?:{'|'.join(map(re.escape, tails))})?")
+    numbered = r"(?<![0-9一二三四五六七八九十A-Za-z])[0-9一二三四五六七八九十A-Za-z]号?(?:门(?!面|牌)|口|坡道)(?![0-9])"
+    return re.compile(f"(?:{numbered}|{_ROW}|{'|'.join(map(re.escape, heads))})(?:{'|'.join(map(re.escape, tails))})?")
 
 
 def _common_spots(text: str) -> list[Bit]:
@@ -105,6 +126,15 @@ def _home_pattern() -> re.Pattern[str]:
         for field in ("building", "unit", "room", "estate")
     ]
     return re.compile("|".join(groups))
+
+
+def _own_room(text: str, home: Place) -> list[Bit]:
+    """The number of the sender's own flat, which needs no word before it: "31-4又漏了"."""
+    if not home.room or home.room not in text or not home.room[-1].isdigit():
+        return []
+    marks = re.finditer(rf"(?<![0-9A-Za-z.:/\-]){re.escape(home.room)}(?![0-9A-Za-z.:/\-])", text)
+    counted = tuple(place_words()["counted"])
+    return [Bit("room", home.room, m.start(), m.end(), strong=False) for m in marks if not text.startswith(counted, m.end())]
 
 
 def _home_bits(text: str, home: Place) -> list[Bit]:
@@ -170,7 +200,18 @@ def _inherited(group: _Group, bit: Bit) -> dict[str, str]:
     return {field: value for field, value in group.values.items() if _LEVEL[field] < limit and field not in ("road", "floor")}
 
 
-def _place(group: _Group, read: Normalised) -> Place:
+def _placed_by_home(values: dict[str, str], home: Place | None) -> dict[str, str]:
+    """The sender's own flat or own building is the one in their estate, where the text does not say which."""
+    if home is None or any(values.get(f) and getattr(home, f) not in (None, values[f]) for f in ("estate", "building")):
+        return values
+    if home.room and values.get("room") == home.room and values.get("unit") in (None, home.unit):
+        known: tuple[str, ...] = ("estate", "building", "unit")
+    else:
+        known = ("estate",) if home.building and "building" in values else ()
+    return {**{f: value for f in known if (value := getattr(home, f))}, **values}
+
+
+def _place(group: _Group, read: Normalised, home: Place | None) -> Place:
     spans = sorted({(s.start, s.end) for s in (read.span(bit.start, bit.end) for bit in group.bits)})
     joined: list[Span] = []
     for start, end in spans:
@@ -179,7 +220,7 @@ def _place(group: _Group, read: Normalised) -> Place:
         else:
             joined.append(Span(start, end))
     written = "".join(read.original[span.start : span.end] for span in joined)
-    return Place(**group.values, text=written, spans=tuple(joined))
+    return Place(**_placed_by_home(group.values, home), text=written, spans=tuple(joined))
 
 
 def merge_places(first: Place, second: Place) -> Place:

@@ -56,6 +56,18 @@ def fields(place: Place) -> dict[str, str]:
         ("7栋充电棚冒烟", {"building": "7", "spot": "充电棚"}),
         ("老菜场又占道", {"spot": "红星农贸市场"}),
         ("柳荫小学门口堵", {"spot": "柳荫小学"}),
+        ("搞错了，不是7栋，是9栋", {"building": "9"}),
+        ("我住6单元不是5单元", {"unit": "6"}),
+        ("38号门口的沟堵了", {"building": "38", "spot": "门口"}),
+        ("3号门口的沟堵了", {"spot": "3号门"}),
+        ("4门洞灯坏了", {"unit": "4"}),
+        ("翡翠湾D3没电", {"estate": "翡翠湾小区", "building": "D3"}),
+        ("E2楼下有垃圾", {"building": "E2"}),
+        ("C802 退租押金没退", {"building": "C", "room": "802"}),
+        ("803门口漏水", {"room": "803", "spot": "门口"}),
+        ("水从楼上下来，我家，702", {"room": "702"}),
+        ("二十六排下水道堵了", {"spot": "二十六排"}),
+        ("5排平房没水", {"spot": "5排"}),
     ],
 )
 def test_finds_the_place(text: str, expected: dict[str, str]) -> None:
@@ -116,10 +128,16 @@ def test_a_short_name_is_not_made_of_halves_of_words() -> None:
 @pytest.mark.parametrize(
     "text",
     ["3-2 比分", "18:30集合", "12-1号去", "6月23号", "2024-05-01", "10-100块", "3-5天", "电话0551-63456789", "3.2版本", "尾号1802",
+     "灭火器年份是2018的", "F502次晚点", "一共十二栋",
      "白班六百号人", "一层一停", "这三栋都没水", "8号线", "打110", "120来了", "第二座桥", "盖了十几栋", "1802元", ""],
 )  # fmt: skip
 def test_numbers_that_are_no_houses(text: str) -> None:
     assert [fields(place) for place in find_places(text, GRID) if place.building or place.unit or place.room] == []
+
+
+@pytest.mark.parametrize("text", ["22:40楼上还在跳", "九点四十楼上又砸墙", "才七点二十 楼下就放炮", "3排盆子挡路", "排了两排人"])
+def test_times_and_rows_of_things_are_no_places(text: str) -> None:
+    assert not any(place.floor or place.spot for place in find_places(text, GRID))
 
 
 def test_several_places_in_order() -> None:
@@ -137,6 +155,15 @@ def test_own_home_answers_only_where_the_text_is_silent() -> None:
     assert fields(find_places("我家漏水", GRID, home)[0])["room"] == "302"
     assert find_places("我家漏水", GRID) == ()
     assert find_places("我家在8栋", GRID, home)[0].building == "8"
+
+
+def test_own_building_and_own_room_are_in_the_own_estate() -> None:
+    home = Place(estate="翡翠湾小区", building="6", unit="1", room="17-4")
+    assert fields(find_places("6栋没水", GRID, home)[0]) == {"estate": "翡翠湾小区", "building": "6"}
+    assert fields(find_places("7栋没水", GRID, home)[0]) == {"building": "7"}
+    assert fields(find_places("柳荫6栋没水", GRID, home)[0])["estate"] == "柳荫安置房"
+    assert fields(find_places("17-4又漏了", GRID, home)[0]) == fields(home)
+    assert not find_places("打了17-4分", GRID, home)
 
 
 @pytest.mark.parametrize(
