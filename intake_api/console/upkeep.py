@@ -18,6 +18,7 @@ from intake_api.security import Area
 from intake_api.tickets import queries as ticket_queries
 from intake_api.tickets import service as ticket_service
 from intake_api.tickets.history import Break
+from intake_api.topics import gathering
 from intake_api.webhooks import queries as webhook_queries
 from intake_api.webhooks import service as webhook_service
 
@@ -27,9 +28,17 @@ Id = Annotated[str, Path(max_length=36)]
 
 
 @router.get("/poison")
-async def poison_page(request: Request, _: AdministratorHere) -> Response:
+async def poison_page(request: Request, _: AdministratorHere, session: Session) -> Response:
+    """Messages nobody could read, and parts of the city whose topics could not be gathered."""
     redis: Redis = request.app.state.redis
-    return render(request, "poison.html", "main", entries=await poison.poisoned(redis))
+    blocks = await gathering.set_aside(session)
+    return render(request, "poison.html", "main", entries=await poison.poisoned(redis), blocks=blocks)
+
+
+@router.post("/poison/blocks")
+async def gather_again(block: Annotated[str, Form(max_length=250)], _: AdministratorHere, session: Session, now: Now) -> Response:
+    done = await gathering.try_again(session, block, now)
+    return back("/console/poison", **({"notice": "retried"} if done else {"refused": "not_found"}))
 
 
 @router.post("/poison/{entry}/retry")

@@ -13,7 +13,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, or_, select
+import structlog
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -29,6 +30,10 @@ BATCH = 500
 JOB = "topics"
 # clocks of processes differ, and who begins first may commit last: so far back is looked again
 OVERLAP = timedelta(minutes=2)
+# a block that cannot be gathered is tried so often, after one minute, four, sixteen, an hour; then it waits for a person
+TRIES = 5
+RETRY_AFTER, GROWING = timedelta(minutes=1), 4
+log = structlog.get_logger()
 
 
 def midnight(now: datetime, zone: ZoneInfo, days_back: int = 0) -> datetime:
@@ -136,12 +141,42 @@ async def _upsert(session: AsyncSession, table: type[Base], rows: Sequence[dict[
 
 # ---- gathering a block ----------------------------------------------------------------------------------------------
 async def gather_next(db: Database, now: datetime, zone: ZoneInfo) -> bool:
-    """Gather the block that has waited longest; False when none waits."""
+    """Gather the block that has waited longest; False when none waits. One that fails is put off and stops no other."""
+    async with db.reading() as session:
+        waiting = select(DirtyBlock).where(DirtyBlock.since <= now, DirtyBlock.failures < TRIES)
+        row = await session.scalar(waiting.order_by(DirtyBlock.since, DirtyBlock.block).limit(1))
+    if row is None:
+        return False
+    try:
+        await _gather(db, row.block, now, zone)
+    except Exception as error:  # whatever is wrong with one block, the others go on
+        await _put_off(db, row, error, now)
+    return True
+
+
+async def _put_off(db: Database, row: DirtyBlock, error: Exception, now: datetime) -> None:
+    failures, name = row.failures + 1, type(error).__name__[:100]
+    said = log.error if failures >= TRIES else log.warning
+    said("topics.block_failed", block=row.block, failures=failures, set_aside=failures >= TRIES, exc_info=error)
+    later = {"failures": failures, "error": name, "since": now + RETRY_AFTER * GROWING**row.failures}
+    async with db.writing() as session:
+        await session.execute(update(DirtyBlock).where(DirtyBlock.block == row.block).values(**later))
+
+
+async def set_aside(session: AsyncSession) -> list[DirtyBlock]:
+    """The blocks that are not tried any more, with their topics as they last were."""
+    return list(await session.scalars(select(DirtyBlock).where(DirtyBlock.failures >= TRIES).order_by(DirtyBlock.block)))
+
+
+async def try_again(session: AsyncSession, block: str, now: datetime) -> bool:
+    """A person says so; False when the block is not set aside (any more)."""
+    found = update(DirtyBlock).where(DirtyBlock.block == block, DirtyBlock.failures >= TRIES).values(failures=0, error="", since=now)
+    return bool(list(await session.scalars(found.returning(DirtyBlock.block))))
+
+
+async def _gather(db: Database, block: str, now: datetime, zone: ZoneInfo) -> None:
     since = window_start(now, zone)
     async with db.reading() as session:
-        block = await session.scalar(select(DirtyBlock.block).order_by(DirtyBlock.since, DirtyBlock.block).limit(1))
-        if block is None:
-            return False
         rows = list(await session.scalars(select(Member).where(Member.block == block, Member.at >= since)))
         left = set(await session.scalars(select(Topic.id).where(Topic.block == block, Topic.last_at >= since)))
         members = {one.told.id: one for one in await reading.voiced(session, [row.id for row in rows])}
@@ -158,7 +193,6 @@ async def gather_next(db: Database, now: datetime, zone: ZoneInfo) -> bool:
         await session.flush()
         await _write_topics(session, block, counting, home_of, _central(gathered), left, zone, since)
         await session.execute(delete(DirtyBlock).where(DirtyBlock.block == block))
-    return True
 
 
 async def _named_elsewhere(session: AsyncSession, block: str, members: Sequence[str]) -> set[str]:

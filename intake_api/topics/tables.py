@@ -46,12 +46,15 @@ class Member(Base):
 
 
 class DirtyBlock(Base):
-    """A block whose members changed since it was gathered."""
+    """A block whose members changed since it was gathered. `failures`: how often in a row gathering it failed, lastly with `error`
+    (a type's name); it is tried again at `since`, and after TRIES of them (see gathering.py) set aside until a person says so."""
 
     __tablename__ = "topic_dirty_blocks"
 
     block: Mapped[str] = mapped_column(String(250), primary_key=True)
     since: Mapped[datetime] = mapped_column(Instant)
+    failures: Mapped[int] = mapped_column(Integer, default=0)
+    error: Mapped[str] = mapped_column(String(100), default="")
 
 
 class Day(Base):

@@ -10,6 +10,7 @@ import pytest
 
 from intake_api.db import Database
 from intake_api.settings import Settings
+from intake_api.topics import gathering
 from intake_api.topics.gathering import gather_next, take_in
 from intake_api.topics.tables import Day, DirtyBlock, Member, Topic, Volume
 from intake_api.topics.worker import TopicsJob, forget_old
@@ -81,6 +82,36 @@ async def test_doing_it_again_or_after_a_restart_changes_nothing(office: Office)
         session.add(DirtyBlock(block=(await session.get(Member, before["members"][0][0])).block, since=office.now))  # type: ignore[union-attr]
     await settle(office)
     assert await stand(office) == before
+
+
+async def test_a_block_that_cannot_be_gathered_stops_no_other_and_is_set_aside(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    lift = await office.report(place=LIFT)
+    office.later(minutes=1)
+    road = await office.report(place=LIFT, masked="路上有个大坑", judged=DARK | {"category": "facility.road"})
+    whole = gathering.gather_told
+
+    def gather_told(told: Any, rules: Any) -> Any:
+        if any(one.id == lift.ticket.id for one in told):
+            raise ValueError("a word that cannot be read")
+        return whole(told, rules)
+
+    monkeypatch.setattr(gathering, "gather_told", gather_told)
+    tried = 0
+    for _ in range(40):
+        await settle(office)
+        (waiting,) = await office.rows(DirtyBlock)
+        tried = max(tried, waiting.failures)
+        office.later(minutes=30)
+    assert await topic_of(office, road.ticket.id) is not None
+    assert (tried, waiting.error) == (gathering.TRIES, "ValueError")
+    async with office.db.writing() as session:
+        assert [one.block for one in await gathering.set_aside(session)] == [waiting.block]
+        assert await gathering.try_again(session, waiting.block, office.now)
+        assert not await gathering.try_again(session, waiting.block, office.now)
+    monkeypatch.setattr(gathering, "gather_told", whole)
+    await settle(office)
+    assert await topic_of(office, lift.ticket.id) is not None
+    assert await office.rows(DirtyBlock) == []
 
 
 async def test_two_processes_at_once_count_everything_once(office: Office) -> None:
