@@ -134,12 +134,13 @@ async def tell_answer(turn: Turn, event: QuestionAnswered) -> None:
     if turn.in_group and turn.chat.settings.muted:
         return
     asked = event.question if len(event.question) <= _QUOTED_CHARS else f"{event.question[:_QUOTED_CHARS]}……"
+    others = {"others": event.askers - 1} if event.askers > 1 else {}
     speech = Speech(
         key=f"ev:{event.id}",
         channel=event.channel,
         chat_id=event.chat_id,
         thread_id=event.thread_id,
-        text=say("policy/person", question=asked, answer=event.answer),
+        text=say("policy/person_to_several" if others else "policy/person", question=asked, answer=event.answer, **others),
         reply_to=event.message_id,
     )
     local, settings = turn.now.astimezone(turn.ports.zone), turn.chat.settings

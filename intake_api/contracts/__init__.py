@@ -5,6 +5,7 @@ from __future__ import annotations
 from intake_api.contracts.acts import (
     Act,
     ActBase,
+    Answer,
     Archive,
     AskBack,
     AskInfo,
@@ -32,7 +33,7 @@ from intake_api.contracts.acts import (
     Unmerge,
     Withdraw,
 )
-from intake_api.contracts.events import NEWS, Event, EventType, IncidentTold, News, QuestionAnswered
+from intake_api.contracts.events import NEWS, Event, EventType, IncidentTold, News, QuestionAnswered, SurgeTold
 from intake_api.contracts.grids import (
     BindIn,
     CatalogueIn,
@@ -151,6 +152,7 @@ __all__ = [
     "AccountView",
     "Act",
     "ActBase",
+    "Answer",
     "Archive",
     "AreaIn",
     "AskBack",
@@ -251,6 +253,7 @@ __all__ = [
     "State",
     "Suggestion",
     "SupplementIn",
+    "SurgeTold",
     "TicketDetail",
     "TicketKind",
     "TicketPage",

@@ -99,6 +99,13 @@ class Finish(ActBase):
     public_reply: Words
 
 
+class Answer(ActBase):
+    """What an enquiry asked is answered by a person: the answer is its result, whoever held it."""
+
+    act: Literal["answer"]
+    public_reply: Words
+
+
 class AskBack(ActBase):
     """Begin the call-back: the reporters are asked whether it is solved."""
 
@@ -169,6 +176,7 @@ Act = Annotated[
     | DecideExtension
     | Escalate
     | Finish
+    | Answer
     | AskBack
     | Rate
     | CallBack

@@ -25,7 +25,7 @@ EventType = Literal[
 class Event(Wire):
     """Something a chat should learn. One event a destination chat; `id` is its idempotency key.
 
-    A surge's carry `surge` and the matter most people told of.
+    A surge's (for subscribers alone) carry `surge` and the matter most people told of.
     audience worker: (re)draw the card with buttons. group: edit the acknowledgement. reporter: private chat of one reporter.
     """
 
@@ -41,9 +41,10 @@ class Event(Wire):
 
 
 class QuestionAnswered(Wire):
-    """A person answered what somebody had asked in vain. One a message that asked; `id` is its idempotency key.
+    """A person answered what was asked in vain. One a chat (and thread) that asked; `id` is its idempotency key.
 
-    `message_id` is that message, to be quoted; audience reporter: it was asked in private, the chat's id is the person's.
+    `message_id` is the first message that asked, to be quoted, `askers` how many people did. Audience reporter: it was asked in
+    private, the chat's id is the person's.
     """
 
     id: str
@@ -54,6 +55,7 @@ class QuestionAnswered(Wire):
     at: AwareDatetime
     message_id: str = ""
     thread_id: str = ""
+    askers: int = 1
     question: str
     answer: str
 
@@ -71,5 +73,17 @@ class IncidentTold(Wire):
     note: str = ""
 
 
-News = Event | QuestionAnswered | IncidentTold
+class SurgeTold(Wire):
+    """AN3: an alert, told once to somebody who answers for its place."""
+
+    id: str
+    type: Literal["surge.told"] = "surge.told"
+    channel: str
+    chat_id: str
+    audience: Audience = "worker"
+    at: AwareDatetime
+    surge: SurgeView
+
+
+News = Event | QuestionAnswered | IncidentTold | SurgeTold
 NEWS: TypeAdapter[News] = TypeAdapter(Annotated[News, Field(discriminator="type")])

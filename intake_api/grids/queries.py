@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import case, select, tuple_
+from sqlalchemy import Select, case, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from intake_api.contracts import ChatSettings, ChatView, GridView, StaffIn, StaffView
@@ -22,13 +23,19 @@ async def grid(session: AsyncSession, code: str) -> Grid | None:
 
 async def grids(session: AsyncSession, area: Area = Area()) -> list[Grid]:
     """The grids of an area, by code."""
-    found = select(Grid).order_by(Grid.code)
-    for column, wanted in ((Grid.code, area.grid), (Grid.community, area.community), (Grid.street, area.street)):
-        if wanted:
-            found = found.where(column == wanted)
-    if area.district:
-        found = found.where(Grid.district == area.district)
-    return list(await session.scalars(found))
+    return list(await session.scalars(_within(select(Grid), area).order_by(Grid.code)))
+
+
+def codes_in(area: Area) -> Select[str]:
+    """The codes of an area's grids, for a condition."""
+    return _within(select(Grid.code), area)
+
+
+def _within(found: Select[Any], area: Area) -> Select[Any]:
+    columns = ((Grid.code, area.grid), (Grid.community, area.community), (Grid.street, area.street), (Grid.district, area.district))
+    for column, wanted in columns:
+        found = found.where(column == wanted) if wanted else found
+    return found
 
 
 async def rosters(session: AsyncSession, codes: Iterable[str]) -> dict[str, list[StaffView]]:

@@ -23,7 +23,7 @@ from intake_api.contracts import (
 from intake_api.deps import Administrator, Assistant, Now, Reader, Safe, Session
 from intake_api.knowledge import asking, queries, service
 from intake_api.knowledge.tables import OpenQuestion
-from intake_api.tickets.api import Poke
+from intake_api.tickets.api import OnDesk, Poke
 
 router = APIRouter(prefix="/v1/knowledge", tags=["knowledge"])
 Limit = Annotated[int, Query(ge=1, le=500)]
@@ -75,13 +75,12 @@ async def answer_question(
     id: Annotated[int, Path(ge=1, le=2**31 - 1)],
     body: QuestionAnswerIn,
     who: Administrator,
-    session: Session,
-    vault: Safe,
-    now: Now,
+    desk: OnDesk,
     _: Poke,
 ) -> QuestionView:
-    """Everybody who asked is told. With `into_base` it is given word for word to whoever asks the same from now on."""
-    return _question_view(await asking.settle(session, vault, id, body, who.id, now))
+    """Everybody who asked is told, and the enquiry has its result. With `into_base` it is given word for word to whoever asks the
+    same from now on."""
+    return _question_view(await asking.settle(desk, id, body, who))
 
 
 @router.post("/votes", summary="Vote on an answer")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from intake_api.contracts import (
@@ -21,10 +22,15 @@ from intake_api.contracts import (
     VotesView,
 )
 from intake_api.db import Database
+from intake_api.grids.queries import codes_in as grid_codes
 from intake_api.knowledge import service
 from intake_api.knowledge.tables import Asked, OpenQuestion, Vote
 from intake_api.outbox.service import new_event_id, post
 from intake_api.problems import conflict, invalid, not_found
+from intake_api.security import Area, Principal
+from intake_api.tickets.desk import Desk
+from intake_api.tickets.queries import ids_in as ticket_ids
+from intake_api.tickets.service import answer_enquiry
 from intake_api.vault import Vault
 from nlp.terms import fold
 
@@ -69,47 +75,44 @@ async def ask(session: AsyncSession, vault: Vault, wanted: QuestionIn) -> OpenQu
 
 
 async def questions(
-    session: AsyncSession, state: QuestionState, limit: int, grids: Sequence[str] | None = None, offset: int = 0
+    session: AsyncSession, state: QuestionState, limit: int, area: Area = Area(), offset: int = 0
 ) -> Sequence[OpenQuestion]:
-    """Those asked most often first. `grids` None: of everywhere."""
-    wanted = select(OpenQuestion).where(OpenQuestion.state == state)
-    if grids is not None:
-        wanted = wanted.where(OpenQuestion.grid.in_(grids))
+    """Those of an area, asked most often first."""
+    wanted = select(OpenQuestion).where(OpenQuestion.state == state, *_within(area))
     order = (OpenQuestion.asked.desc(), OpenQuestion.last_at.desc()) if state == "open" else (OpenQuestion.answered_at.desc(),)
     return list(await session.scalars(wanted.order_by(*order, OpenQuestion.id).limit(limit).offset(offset)))
 
 
-async def count(session: AsyncSession, grids: Sequence[str] | None = None) -> dict[str, int]:
+async def count(session: AsyncSession, area: Area) -> dict[str, int]:
     """How many there are by state."""
-    wanted = select(OpenQuestion.state, func.count()).group_by(OpenQuestion.state)
-    if grids is not None:
-        wanted = wanted.where(OpenQuestion.grid.in_(grids))
+    wanted = select(OpenQuestion.state, func.count()).where(*_within(area)).group_by(OpenQuestion.state)
     return {str(state): number for state, number in await session.execute(wanted)}
 
 
-async def elsewhere(session: AsyncSession, rows: Sequence[OpenQuestion], grids: Sequence[str] | None = None) -> dict[int, int]:
-    """Question id → in how many other grids the same words wait for an answer."""
+async def elsewhere(session: AsyncSession, rows: Sequence[OpenQuestion], area: Area) -> dict[int, int]:
+    """Question id → in how many other grids of the area the same words wait for an answer."""
     digests = {row.words_digest for row in rows}
     wanted = select(OpenQuestion.words_digest, func.count()).where(OpenQuestion.state == "open", OpenQuestion.words_digest.in_(digests))
-    if grids is not None:
-        wanted = wanted.where(OpenQuestion.grid.in_(grids))
-    counts = {row[0]: row[1] for row in await session.execute(wanted.group_by(OpenQuestion.words_digest))}
+    found = await session.execute(wanted.where(*_within(area)).group_by(OpenQuestion.words_digest))
+    counts = {row[0]: row[1] for row in found}
     return {row.id: max(counts.get(row.words_digest, 0) - 1, 0) for row in rows}
 
 
-async def settle(
-    session: AsyncSession,
-    vault: Vault,
-    id: int,
-    wanted: QuestionAnswerIn,
-    by: str,
-    now: datetime,
-    grids: Sequence[str] | None = None,
-) -> OpenQuestion:
-    """A person answers or dismisses a question; everybody who asked is told the answer.
+def _within(area: Area) -> list[ColumnElement[bool]]:
+    """As tickets are seen: those asked in the area's grids; of a department those whose enquiry it holds."""
+    if area == Area():
+        return []  # also those of groups without a grid
+    if area.unit:
+        return [OpenQuestion.ticket_id.in_(ticket_ids(area))]
+    return [OpenQuestion.grid.in_(grid_codes(area))]
 
-    `grids`: where else `everywhere` reaches (None: everywhere). Raises 404, 409 `question_settled`, 422 `answer_missing`.
+
+async def settle(desk: Desk, id: int, wanted: QuestionAnswerIn, who: Principal) -> OpenQuestion:
+    """A person answers or dismisses a question; everybody who asked is told the answer, and the enquiry it became has its result.
+
+    `everywhere` reaches as far as the person's area. Raises 404, 409 `question_settled`, 422 `answer_missing`.
     """
+    session = desk.session
     row = await session.get(OpenQuestion, id, with_for_update=True)
     if row is None:
         raise not_found("This question")
@@ -120,73 +123,75 @@ async def settle(
     rows = [row]
     if wanted.everywhere:
         same = select(OpenQuestion).where(
-            OpenQuestion.words_digest == row.words_digest, OpenQuestion.state == "open", OpenQuestion.id != id
+            OpenQuestion.words_digest == row.words_digest, OpenQuestion.state == "open", OpenQuestion.id != id, *_within(who.area)
         )
-        if grids is not None:
-            same = same.where(OpenQuestion.grid.in_(grids))
         rows += list(await session.scalars(same.with_for_update()))
-    pair = await _into_base(session, row, wanted, by, now) if wanted.into_base and not wanted.dismiss else ""
+    pair = await _into_base(desk, row, wanted, who.id) if wanted.into_base and not wanted.dismiss else ""
     for one in rows:
-        one.state, one.answered_by, one.answered_at = "dismissed" if wanted.dismiss else "answered", by, now
+        one.state, one.answered_by, one.answered_at = "dismissed" if wanted.dismiss else "answered", who.id, desk.now
         one.answer, one.pair = wanted.answer.strip(), pair
     await session.flush()
     if not wanted.dismiss:
         for one in rows:
-            await _tell(session, vault, one, now)
+            await _tell(desk, one)
+        for ticket_id in sorted({one.ticket_id for one in rows if one.ticket_id}):  # in one order: two answers cannot block each other
+            await answer_enquiry(desk, ticket_id, row.answer, who)
     log.info("question.settled", question=row.id, state=row.state, into_base=bool(pair), questions=len(rows))
     return row
 
 
-async def take_into_base(session: AsyncSession, id: int, area: str, by: str, now: datetime) -> OpenQuestion:
+async def take_into_base(desk: Desk, id: int, area: str, by: str) -> OpenQuestion:
     """One click later: an answer that was only told becomes a curated pair. Raises 404, 422 `answer_missing`; twice is once."""
-    row = await question_of(session, id)
+    row = await question_of(desk.session, id)
     if row.state != "answered":
         raise invalid("answer_missing", "Only an answered question can be taken into the base.")
-    row.pair = row.pair or await _into_base(session, row, QuestionAnswerIn(answer=row.answer, area=area), by, now)
-    await session.flush()
+    row.pair = row.pair or await _into_base(desk, row, QuestionAnswerIn(answer=row.answer, area=area), by)
+    await desk.session.flush()
     return row
 
 
-async def _into_base(session: AsyncSession, row: OpenQuestion, wanted: QuestionAnswerIn, by: str, now: datetime) -> str:
+async def _into_base(desk: Desk, row: OpenQuestion, wanted: QuestionAnswerIn, by: str) -> str:
     pair = DocumentIn(
         id=f"answered/{row.id}",
         title=PAIR_TITLE,
-        date=now.date().isoformat(),
+        date=desk.now.astimezone(desk.zone).date().isoformat(),
         area=wanted.area,
         pairs=((row.question, wanted.answer.strip()),),
     )
-    await service.add_documents(session, [pair], by, now)
+    await service.add_documents(desk.session, [pair], by, desk.now)
     return pair.id
 
 
-async def _tell(session: AsyncSession, vault: Vault, row: OpenQuestion, now: datetime) -> None:
-    """One event for each message that asked; who asked is forgotten with it."""
-    told: set[tuple[str, str, str]] = set()
-    events = []
-    for asked in await session.scalars(select(Asked).where(Asked.question_id == row.id, Asked.address.is_not(None)).with_for_update()):
-        words = vault.open(asked.address) if asked.address else None
+async def _tell(desk: Desk, row: OpenQuestion) -> None:
+    """One event a group (and thread) that asked, one a person who asked in private; where they asked is forgotten with it."""
+    places: dict[tuple[str, str, str], list[AskerIn]] = defaultdict(list)
+    waiting = select(Asked).where(Asked.question_id == row.id, Asked.address.is_not(None)).with_for_update()
+    for asked in await desk.session.scalars(waiting):
+        words = desk.vault.open(asked.address) if asked.address else None
         asked.address = None
-        if words is None:
-            continue
-        asker = AskerIn.model_validate_json(words)
-        if (where := (asker.channel, asker.chat_id, asker.message_id)) in told:
-            continue
-        told.add(where)
+        if words is not None:
+            asker = AskerIn.model_validate_json(words)
+            places[asker.channel, asker.chat_id, "" if asker.private else asker.thread_id].append(asker)
+    events = []
+    for askers in places.values():
+        # a channel counts its messages up, so the shortest and smallest id is the first
+        first = min(askers, key=lambda asker: (len(asker.message_id), asker.message_id))
         events.append(
             QuestionAnswered(
                 id=new_event_id(),
-                channel=asker.channel,
-                chat_id=asker.chat_id,
-                audience="reporter" if asker.private else "group",
-                at=now,
-                message_id=asker.message_id,
-                thread_id=asker.thread_id,
+                channel=first.channel,
+                chat_id=first.chat_id,
+                audience="reporter" if first.private else "group",
+                at=desk.now,
+                message_id=first.message_id,
+                thread_id=first.thread_id,
+                askers=1 if first.private else len({asker.handle for asker in askers}),
                 question=row.question,
                 answer=row.answer,
             )
         )
-    await session.flush()
-    await post(session, vault, events)
+    await desk.session.flush()
+    await post(desk.session, desk.vault, events)
 
 
 async def vote(session: AsyncSession, vault: Vault, wanted: VoteIn) -> VotesView:
@@ -236,9 +241,9 @@ async def forget_old(db: Database, before: datetime) -> int:
         return len(list(await session.scalars(over.returning(Asked.digest))))
 
 
-async def question_of(session: AsyncSession, id: int) -> OpenQuestion:
-    """Raises 404."""
-    row = await session.get(OpenQuestion, id)
+async def question_of(session: AsyncSession, id: int, area: Area = Area()) -> OpenQuestion:
+    """Raises 404, also for one outside the area."""
+    row = await session.scalar(select(OpenQuestion).where(OpenQuestion.id == id, *_within(area)))
     if row is None:
         raise not_found("This question")
     return row

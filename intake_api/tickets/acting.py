@@ -26,7 +26,12 @@ from nlp.privacy import mask
 
 # of the rejected, one in so many is looked at again one level up
 REVIEWED_ONE_IN = 10
-_EVENT: dict[str, EventType] = {"ask_info": "ticket.asked", "finish": "ticket.callback", "ask_back": "ticket.callback"}
+_EVENT: dict[str, EventType] = {
+    "ask_info": "ticket.asked",
+    "finish": "ticket.callback",
+    "answer": "ticket.callback",
+    "ask_back": "ticket.callback",
+}
 _SILENT = frozenset({"note", "add_unit"})  # nothing that a group or a card shows
 _NEW_HOLDERS = frozenset({"dispatched", "escalated", "returned", "accepted"})
 
@@ -66,7 +71,7 @@ async def perform(desk: Desk, ticket_id: str, act: Act, principal: Principal) ->
 
 def _masked(act: Act) -> Act:
     """Words that residents will read lose any personal data in them, whoever wrote them."""
-    fields = {"finish": "public_reply", "reply": "text", "ask_info": "question"}
+    fields = {"finish": "public_reply", "answer": "public_reply", "reply": "text", "ask_info": "question"}
     return act.model_copy(update={name: mask(getattr(act, name)).text for name in ("reason", fields.get(act.act)) if name})
 
 

@@ -90,6 +90,12 @@ def _guard_escalate(case: Case) -> Refusal | None:
     return None if case.matter else _NO_CATEGORY
 
 
+def _guard_answer(case: Case) -> Refusal | None:
+    if case.ticket.kind != "enquiry":
+        return Refusal("not_an_enquiry", "Only what was asked is answered; a matter is finished with its result.")
+    return None
+
+
 GUARDS: dict[str, Callable[[Case], Refusal | None]] = {
     "confirm": _guard_confirm,
     "self_handle": _guard_self_handle,
@@ -97,6 +103,7 @@ GUARDS: dict[str, Callable[[Case], Refusal | None]] = {
     "return": _guard_return,
     "request_extension": _guard_extension,
     "escalate": _guard_escalate,
+    "answer": _guard_answer,
 }
 
 
@@ -251,6 +258,14 @@ def _finish(case: Case, act: Any) -> Effect | Refusal:
     return Effect({**changes, "assignee": case.actor.name}, {"closing_code": act.closing_code})
 
 
+def _answer(case: Case, act: Any) -> Effect | Refusal:
+    words = act.public_reply.strip()
+    if not words:
+        return Refusal("text_missing", "Write the answer.")
+    changes = {"closing_code": "solved", "public_reply": words, "done_at": case.now, "assignee": case.actor.name}
+    return Effect({**changes, "paused_at": None, "extension_until": None, "rating": None}, {"closing_code": "solved"})
+
+
 def _judge_result(case: Case, act: Any) -> Effect | Refusal:
     """The reporters' answer, or a person's call-back: the only two that may say solved."""
     said = {"solved": act.solved, "satisfied": act.satisfied, "reasons": list(getattr(act, "reasons", []))[:10]}
@@ -300,6 +315,7 @@ EFFECTS: dict[str, Callable[[Case, Any], Effect | Refusal]] = {
     "return": _return,
     "escalate": _escalate,
     "finish": _finish,
+    "answer": _answer,
     "rate": _judge_result,
     "call_back": _judge_result,
     "reopen": _reopen,

@@ -45,6 +45,7 @@ MOVES: dict[str, Move] = {
     "return": Move(("dispatched", "signed"), ("returned",), ("unit",), "runs", reason=True),
     "escalate": Move(RUNNING, ("escalated",), ("system", "holder", "centre", "above"), "rung", reason=True),
     "finish": Move(("in_progress", "self_handled"), ("done",), ("unit",), "stops"),
+    "answer": Move(("candidate", "need_info", "reopened", *RUNNING), ("done",), ("centre",), "stops"),
     "ask_back": Move(("done",), ("callback",), ("assistant", "system", "centre"), "waits"),
     "reopen": Move(("callback",), ("reopened",), ("reporter", "centre"), "waits", reason=True),
     "archive": Move(("callback",), ("archived",), ("system",), "stops"),
@@ -150,6 +151,7 @@ class TicketFacts:
     returns: int = 0
     before_merge: str = ""
     withdrawn: bool = False
+    kind: str = ""
 
 
 def rank(level: Level) -> int:

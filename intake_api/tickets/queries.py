@@ -74,6 +74,11 @@ async def count_by_state(session: AsyncSession, wanted: Wanted, area: Area) -> d
     return {row[0]: row[1] for row in await session.execute(grouped)}
 
 
+def ids_in(area: Area) -> Select[str]:
+    """The ids of an area's tickets, for a condition."""
+    return _within(select(Ticket), area).with_only_columns(Ticket.id)
+
+
 def _filtered(found: Select[Ticket], wanted: Wanted) -> Select[Ticket]:
     for column, value in (
         (Ticket.grid, wanted.grid),
@@ -128,8 +133,8 @@ def _read_cursor(cursor: str) -> tuple[datetime, str]:
         raise invalid("bad_cursor", "This cursor was not given out here; start from the first page.") from error
 
 
-async def messages_of(session: AsyncSession, ticket_id: str) -> list[Message]:
-    return list(await session.scalars(select(Message).where(Message.ticket_id == ticket_id).order_by(Message.at, Message.id)))
+async def messages_of(session: AsyncSession, *ticket_ids: str) -> list[Message]:
+    return list(await session.scalars(select(Message).where(Message.ticket_id.in_(ticket_ids)).order_by(Message.at, Message.id)))
 
 
 async def history_of(session: AsyncSession, ticket_id: str) -> list[History]:

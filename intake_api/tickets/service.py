@@ -7,7 +7,7 @@ import uuid
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from intake_api.contracts import Forgotten, MessageView, TicketDetail, TicketView
+from intake_api.contracts import Answer, Forgotten, MessageView, TicketDetail, TicketView
 from intake_api.problems import not_found
 from intake_api.security import Principal
 from intake_api.tickets import queries
@@ -23,8 +23,8 @@ from intake_api.tickets.tables import Message, Reporter, Ticket
 from intake_api.tickets.views import Eyes, hidden, view
 
 __all__ = [
-    "Desk", "add_supplement", "create_report", "detail", "eyes_of", "forget_person", "move_chat", "moves_for", "open_desk",
-    "perform", "verify", "viewed",
+    "Desk", "add_supplement", "answer_enquiry", "create_report", "detail", "eyes_of", "forget_person", "move_chat", "moves_for",
+    "open_desk", "perform", "verify", "viewed",
 ]  # fmt: skip
 
 
@@ -71,6 +71,14 @@ async def detail(desk: Desk, ticket: Ticket, principal: Principal, moves: list[s
         history=[entry_view(row) for row in await queries.history_of(desk.session, ticket.id)],
         reporters=sorted({_alias(row.person) for row in await queries.reporters_of(desk.session, ticket.id)}),
     )
+
+
+async def answer_enquiry(desk: Desk, ticket_id: str, words: str, who: Principal) -> None:
+    """What an enquiry asked is answered: that is its result, and who asked is asked whether it is settled. One that has a result,
+    is no enquiry (merged into a matter), or is not in this person's hands stays as it is."""
+    ticket = await queries.after_merges(desk.session, ticket_id)
+    if ticket is not None and "answer" in await moves_for(desk, ticket, who):
+        await perform(desk, ticket.id, Answer(act="answer", public_reply=words), who)
 
 
 def _alias(person: str) -> str:

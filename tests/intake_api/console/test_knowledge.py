@@ -16,7 +16,7 @@ from intake_api.client import IntakeClient
 from intake_api.console.frame import words
 from intake_api.contracts import NEWS, AskerIn, GridIn, QuestionAnswered, QuestionIn, VoteIn
 from intake_api.outbox.tables import Outbox
-from tests.intake_api.doors import Clock, Connect, SignIn
+from tests.intake_api.doors import Clock, Connect, SignIn, report
 
 PETS = "听雨街道养犬须知\n第一条 养犬应当登记，登记免费。\n第二条 遛犬应当牵绳，并带走粪便。"
 
@@ -235,7 +235,7 @@ async def test_an_answer_reaches_everybody_who_asked_once_and_the_base(
     assert words()["notices"]["answered_base"] in (await post(administrator, path, **form)).text
     assert words()["refusals"]["question_settled"] in (await post(administrator, path, "/console/questions", **form)).text
     events = await told(app)
-    assert sorted(e.message_id for e in events) == ["1", "2", "3"]
+    assert sorted((e.message_id, e.askers) for e in events) == [("1", 2), ("3", 1)]
     assert {(e.question, e.answer) for e in events} == {("老年证丢了去哪里补？", "带身份证到社区补办。")}
     assert [p.curated_answer for p in (await intake.changed_passages(-1)).passages] == ["带身份证到社区补办。"]
 
@@ -264,6 +264,24 @@ async def test_a_street_answers_its_own_questions_and_sees_no_others(app: Any, p
     await post(street, f"/console/questions/{mine.id}/answer", answer="到街道补办。", into_base="yes")
     assert [e.message_id for e in await told(app)] == ["1"]
     assert {p.area for p in (await intake.changed_passages(-1)).passages} == {"上元区/听雨街道"}
+
+
+async def test_a_department_sees_the_questions_whose_enquiry_it_holds_and_no_others(
+    administrator: httpx.AsyncClient, service: httpx.AsyncClient, person: SignIn, intake: IntakeClient, grid: GridIn
+) -> None:
+    judged = {"category": "housing.elevator", "confidence": 0.99, "accepted": True, "model_version": "m1"}
+    enquiry = (await service.post("/v1/reports", json=report(judgement=judged))).json()["ticket"]["id"]
+    unit = "特种设备科"
+    added = {"act": "add_unit", "unit": unit}
+    for act in ({"act": "confirm"}, added):
+        answer = await administrator.post(f"/v1/tickets/{enquiry}/acts", json=act)
+        assert answer.status_code == 200, answer.text
+    mine = question("1", words="电梯多久检验一次")
+    await intake.queue_question(mine.model_copy(update={"ticket_id": enquiry}))
+    await intake.queue_question(question("2"))
+    page = (await (await person("department", unit=unit)).get("/console/questions")).text
+    assert "电梯多久检验一次" in page
+    assert "老年证" not in page
 
 
 async def test_who_wants_to_be_forgotten_is_not_told(
