@@ -13,13 +13,13 @@ from bot.assistant.due import ring
 from bot.assistant.incidents import hear_of, known_incident
 from bot.assistant.memory import ChatMemory, matter_from_ticket, moved
 from bot.assistant.presses import press
-from bot.assistant.progress import learn, place_of
+from bot.assistant.progress import learn, place_of, warn_of_surge
 from bot.assistant.questions import tell_answer
 from bot.assistant.talk import hear_talk
 from bot.assistant.turn import Outcome, Ports, Turn, role_of
 from bot.channels.contract import ChatMessage, Sender
 from intake_api.client import IntakeError
-from intake_api.contracts import ChatView, IncidentTold, MigrateIn, News, QuestionAnswered
+from intake_api.contracts import ChatView, IncidentTold, MigrateIn, News, QuestionAnswered, SurgeTold
 
 log = structlog.get_logger()
 
@@ -89,6 +89,8 @@ class Mind:
                 return
             if isinstance(event, QuestionAnswered):
                 await tell_answer(turn, event)
+            elif isinstance(event, SurgeTold):
+                await warn_of_surge(turn, event)
             elif isinstance(event, IncidentTold):
                 await hear_of(turn, event)
             else:

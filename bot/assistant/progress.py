@@ -11,8 +11,7 @@ from bot.cards.phrases import deadline, filled, state_name
 from bot.channels.contract import Speech
 from bot.wording import choose, say
 from intake_api.client import IntakeError
-from intake_api.contracts import Event, TicketView
-from intake_api.contracts.topics import SurgeView
+from intake_api.contracts import Event, SurgeTold, TicketView
 from nlp.schema import Place
 
 # a card's menus count up between two versions of its ticket
@@ -98,9 +97,6 @@ def _instead(matters: tuple[str, ...], old: str, new: str) -> tuple[str, ...]:
 async def learn(turn: Turn, event: Event) -> None:
     """One event of the outbox, for this chat. Redelivered events say nothing twice: the event's id is the speech's key."""
     ticket = event.ticket
-    if event.surge is not None:
-        await _warn_of_surge(turn, event.surge, key=f"ev:{event.id}")
-        return
     if event.audience == "worker":
         await draw_worker_card(turn, ticket, key=f"ev:{event.id}")
         return
@@ -116,11 +112,12 @@ async def learn(turn: Turn, event: Event) -> None:
         await edit_group_card(turn, ticket, known, key=f"ev:{event.id}")
 
 
-async def _warn_of_surge(turn: Turn, surge: SurgeView, *, key: str) -> None:
+async def warn_of_surge(turn: Turn, event: SurgeTold) -> None:
     """AN3: a worker learns once that many tell of one thing where few usually do."""
+    surge = event.surge
     place, usual = surge.area or say("surge/everywhere"), max(1, round(surge.expected))
     words = say("surge/noticed", area=place, matter=surge.category_name, voices=surge.voices, usual=usual)
-    await turn.say(words, key=key, reply=False)
+    await turn.say(words, key=f"ev:{event.id}", reply=False)
 
 
 async def _ask_for_more(turn: Turn, event: Event) -> None:

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from intake_api.contracts import Event, StaffIn, StaffView
+from intake_api.contracts import Event, StaffIn, StaffView, SurgeTold
 from intake_api.contracts.topics import SurgeView
 from intake_api.db import Database
 from intake_api.grids import queries as grids
@@ -115,8 +115,7 @@ async def _open(desk: Desk, seen: Seen) -> None:
     )  # fmt: skip
     desk.session.add(row)
     log.info("surge.noticed", level=level, category=seen.category, voices=seen.voices, expected=round(seen.expected, 2))
-    if ticket is not None:
-        await _tell(desk, row, ticket)
+    await _tell(desk, row, ticket)
 
 
 async def _loudest(desk: Desk, seen: Seen) -> Ticket | None:
@@ -129,19 +128,20 @@ async def _loudest(desk: Desk, seen: Seen) -> Ticket | None:
     return await desk.session.scalar(found.order_by(Ticket.affected_people.desc(), Ticket.updated_at.desc()).limit(1))
 
 
-async def _tell(desk: Desk, row: Surge, ticket: Ticket) -> None:
+async def _tell(desk: Desk, row: Surge, ticket: Ticket | None) -> None:
     """Once to every account of those who answer for the place (grid and community workers; above them the console), and once to the
-    subscribers."""
+    subscribers of the matter's unit, where there is a matter that may be shown."""
     told = surge_view(row, desk.taxonomy.name_of(row.category), await area_name(desk, row))
-    shown = view(ticket, desk.taxonomy, "staff", [])
     chats = sorted({handle for person in await _responsible(desk, row) for handle in person.handles})
-    at = desk.now
-    events = [
-        Event(id=new_event_id(), type="surge.noticed", channel=channel, chat_id=chat, audience="worker", ticket=shown, at=at, surge=told)
-        for channel, _, chat in (handle.partition(":") for handle in [*chats, ""])
-    ]
-    await post(desk.session, desk.vault, events[:-1])
-    await post(desk.session, desk.vault, events[-1:], kind="ticket")
+    split = (handle.partition(":") for handle in chats)
+    warnings = [SurgeTold(id=new_event_id(), channel=channel, chat_id=chat, at=desk.now, surge=told) for channel, _, chat in split]
+    await post(desk.session, desk.vault, warnings)
+    if ticket is not None:
+        shown = view(ticket, desk.taxonomy, "staff", [])
+        event = Event(
+            id=new_event_id(), type="surge.noticed", channel="", chat_id="", audience="group", ticket=shown, at=desk.now, surge=told
+        )  # fmt: skip
+        await post(desk.session, desk.vault, [event], kind="ticket")
 
 
 async def _responsible(desk: Desk, row: Surge) -> Sequence[StaffIn | StaffView]:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 
 from sqlalchemy import case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -62,8 +63,9 @@ def hour_of_week(at: datetime) -> int:
 
 async def learn_usual(session: AsyncSession, rules: SurgeRules, until: datetime) -> Usual:
     """From the volumes before `until`, which is a whole hour in UTC."""
-    first = await session.scalar(select(func.min(Volume.hour)))
-    weeks = min(rules.weeks, (until - first) // WEEK) if first else 0
+    by_hour = select(Volume.hour, func.sum(Volume.voices)).where(Volume.hour < until).group_by(Volume.hour).order_by(Volume.hour)
+    heard = [(hour, int(voices)) for hour, voices in await session.execute(by_hour)]
+    weeks = min(rules.weeks, (until - _began(heard)) // WEEK) if heard else 0
     usual = Usual(until, weeks)
     if not weeks:
         return usual
@@ -74,12 +76,19 @@ async def learn_usual(session: AsyncSession, rules: SurgeRules, until: datetime)
             usual.of_matter[place, category] += voices
             usual.of_place[place] += voices
     total = usual.of_place[CITY] or 1.0
-    for hour, voices in await session.execute(select(Volume.hour, func.sum(Volume.voices)).where(past).group_by(Volume.hour)):
-        usual.profile[hour_of_week(hour)] += voices / total
+    for hour, voices in heard:
+        if hour >= until - weeks * WEEK:
+            usual.profile[hour_of_week(hour)] += voices / total
     cut = case((Volume.voices > rules.clump_most, rules.clump_most), else_=Volume.voices)
     clumps = select(Volume.category, func.sum(cut), func.sum(cut * cut)).where(past).group_by(Volume.category)
     usual.clump = {category: clumping(rules, voices, squares) for category, voices, squares in await session.execute(clumps)}
     return usual
+
+
+def _began(heard: Sequence[tuple[datetime, int]]) -> datetime:
+    """Since when people have been heard: where a twentieth of all voices has come, so that a report dated back is no history."""
+    few = sum(voices for _, voices in heard) / 20
+    return next(hour for hour, so_far in zip((hour for hour, _ in heard), accumulate(n for _, n in heard), strict=True) if so_far >= few)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from intake_api.contracts import SurgeTold
 from intake_api.db import Database
+from intake_api.outbox.tables import Outbox
 from intake_api.topics.rules import Spot
 from intake_api.topics.surge_rules import chance, clumping, expected, load_surge_rules, weekly_rate
 from intake_api.topics.surging import watch
@@ -42,12 +44,21 @@ async def look(office: Office) -> int:
     return await watch(office.db, office.settings, office.vault, usual, office.now)
 
 
-async def told(office: Office, kind: str = "chat") -> list[str]:
-    return [event.chat_id for event in await office.events(kind) if event.type == "surge.noticed"]
+async def told(office: Office) -> list[str]:
+    rows = await office.rows(Outbox, Outbox.kind == "chat", Outbox.type == "surge.told")
+    return [SurgeTold.model_validate_json(row.event).chat_id for row in sorted(rows, key=lambda row: row.seq)]
 
 
 async def test_nothing_is_said_while_there_is_too_little_history(office: Office) -> None:
     await live(office, 2)
+    await count(office, office.now, 40)
+    assert await look(office) == 0
+    assert await office.rows(Surge) == []
+
+
+async def test_a_report_dated_back_is_no_history(office: Office) -> None:
+    await live(office, 2)
+    await count(office, office.now - timedelta(weeks=7), 1)
     await count(office, office.now, 40)
     assert await look(office) == 0
     assert await office.rows(Surge) == []
@@ -68,7 +79,6 @@ async def test_a_surge_is_told_once_to_those_responsible_and_ends_when_it_is_qui
     (surge,) = await office.rows(Surge)
     assert (surge.level, surge.grid, surge.category, surge.voices, surge.ended_at) == ("grid", GRID, WATER, 15, None)
     assert await told(office) == ["c1", "w1"]
-    assert len(await told(office, "ticket")) == 1
     (event,) = [e for e in await office.events("ticket") if e.type == "surge.noticed"]
     assert event.surge is not None
     assert (event.surge.area, event.surge.voices) == ("g1网格", 15)
@@ -83,6 +93,14 @@ async def test_a_surge_is_told_once_to_those_responsible_and_ends_when_it_is_qui
     await count(office, office.now, 30)
     assert await look(office) == 0  # the same one again: shown, not told
     assert await told(office) == ["c1", "w1"]
+
+
+async def test_a_surge_of_matters_that_may_not_be_quoted_is_told_all_the_same(office: Office) -> None:
+    await live(office, 8)
+    await count(office, office.now, 15)
+    assert await look(office) == 1
+    assert await told(office) == ["c1", "w1"]
+    assert await office.events("ticket") == []
 
 
 async def test_what_a_grid_explains_is_not_told_again_for_its_community_and_what_many_grids_share_is(office: Office) -> None:
