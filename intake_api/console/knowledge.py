@@ -14,6 +14,7 @@ from fastapi import APIRouter, File, Form, Path, Query, Request, Response, Uploa
 from intake_api.console import queries as console_queries
 from intake_api.console.frame import PageRoute, SignedIn, back, render
 from intake_api.contracts import DocumentIn, TrialIn
+from intake_api.db import Database
 from intake_api.deps import Config, Db, Now, Session
 from intake_api.http import MEDIA_LIMIT
 from intake_api.knowledge import asking, queries, service
@@ -65,9 +66,9 @@ async def list_documents(
 
 # ---- files ----------------------------------------------------------------------------------------------------------
 @router.get("/files")
-async def files_page(request: Request, who: SignedIn, session: Session) -> Response:
+async def files_page(request: Request, who: SignedIn, db: Db) -> Response:
     _may_add(who)
-    return await _files(request, who, session, [])
+    return await _files(request, who, db, [])
 
 
 @router.post("/files")
@@ -78,12 +79,13 @@ async def take_files(
     _may_add(who)
     async with db.reading() as session:
         area = await _known_area(session, who, area)
-        results = [await take_file(db, one.filename or "", await one.read(), area, audience.strip(), who, now) for one in files[:200]]
-        return await _files(request, who, session, results)
+    results = [await take_file(db, one.filename or "", await one.read(), area, audience.strip(), who, now) for one in files[:200]]
+    return await _files(request, who, db, results)
 
 
-async def _files(request: Request, who: Principal, session: Session, results: list[Any]) -> Response:
-    areas = await console_queries.areas(session, who.area)
+async def _files(request: Request, who: Principal, db: Database, results: list[Any]) -> Response:
+    async with db.reading() as session:
+        areas = await console_queries.areas(session, who.area)
     return render(
         request, "knowledge_files.html", "rows", results=results, areas=areas, own=path_of(who.area), page_of=page_of,
         limit_mb=MEDIA_LIMIT // 2**20,
@@ -211,16 +213,17 @@ async def add_pair(
 # ---- a trial --------------------------------------------------------------------------------------------------------
 @router.get("/try")
 async def trial(
-    request: Request, who: SignedIn, session: Session, q: Annotated[str, Query(max_length=500)] = "", area: Short = "", staff: Short = "",
+    request: Request, who: SignedIn, db: Db, q: Annotated[str, Query(max_length=500)] = "", area: Short = "", staff: Short = "",
 ) -> Response:  # fmt: skip
-    """A question answered by the assistant as it would answer residents, with what was found and why."""
-    areas = await console_queries.areas(session)
+    """A question answered by the assistant as it would answer residents, with what was found and why. The answer takes seconds, and
+    no connection is held meanwhile."""
     asked = q.strip()
     view = None
     if asked:
         wanted = TrialIn(id=secrets.token_hex(8), question=asked, area=area, staff=bool(staff))
         view = await try_question(request.app.state.redis, wanted)
-    current = await service.base_version(session)
+    async with db.reading() as session:
+        areas, current = await console_queries.areas(session), await service.base_version(session)
     return render(
         request, "try.html", "result", q=asked, area=area, staff=bool(staff), areas=areas, view=view, current=current, page_of=page_of,
     )  # fmt: skip

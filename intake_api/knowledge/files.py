@@ -74,6 +74,7 @@ async def take_file(db: Database, name: str, data: bytes, area: str, audience: s
 
 async def _keep(db: Database, name: str, wanted: Sequence[DocumentIn], wrong: int, digest: str, who: Principal, now: datetime) -> Taken:
     async with db.writing() as session:
+        await service.one_at_a_time(session)  # before anything is looked up: who waited must see what the other has kept
         placed: list[DocumentIn] = []
         before: dict[str, int] = {}
         for one in wanted:

@@ -54,7 +54,7 @@ async def add_documents(session: AsyncSession, wanted: Sequence[DocumentIn], by:
     A field that a person wrote stays as they wrote it; a withdrawn document that is handed in again comes back.
     Raises 422 `document_invalid` with the id, and then takes none of them.
     """
-    await _one_at_a_time(session)
+    await one_at_a_time(session)
     changed: list[KnowledgeDocument] = []
     for one in wanted:
         row = await held(session, one.id)
@@ -77,7 +77,7 @@ async def edit_document(session: AsyncSession, id: str, edition: int, fields: Ma
 
     Raises 404, 409 `concurrent_change` when somebody changed it since, 422 `document_invalid`.
     """
-    await _one_at_a_time(session)
+    await one_at_a_time(session)
     row = await document_of(session, id)
     if row.edition != edition:
         raise conflict("concurrent_change", f"{id} was changed to edition {row.edition} meanwhile.")
@@ -95,7 +95,7 @@ async def edit_document(session: AsyncSession, id: str, edition: int, fields: Ma
 
 async def withdraw(session: AsyncSession, id: str, by: str, now: datetime) -> None:
     """Nothing is cited from it any more; it can be restored. Raises 404, also where it is withdrawn already."""
-    await _one_at_a_time(session)
+    await one_at_a_time(session)
     row = await document_of(session, id)
     if row.withdrawn:
         raise not_found("This document")
@@ -106,7 +106,7 @@ async def withdraw(session: AsyncSession, id: str, by: str, now: datetime) -> No
 
 async def restore(session: AsyncSession, id: str, edition: int, by: str, now: datetime) -> None:
     """Bring back a document as it was in an edition. Raises 404."""
-    await _one_at_a_time(session)
+    await one_at_a_time(session)
     row = await document_of(session, id)
     old = await session.get(Edition, (id, edition), options=[undefer(Edition.body)])
     if old is None:
@@ -126,7 +126,7 @@ async def areas_replaced(session: AsyncSession, id: str, names: Sequence[str]) -
 
 
 # ---- how it is kept -------------------------------------------------------------------------------------------------
-async def _one_at_a_time(session: AsyncSession) -> None:
+async def one_at_a_time(session: AsyncSession) -> None:
     """Changes take turns, so that versions are committed in their order and a reader misses none."""
     if session.get_bind().dialect.name == "postgresql":
         await session.execute(text("LOCK TABLE knowledge_versions IN SHARE ROW EXCLUSIVE MODE"))

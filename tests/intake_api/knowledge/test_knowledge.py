@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -9,7 +11,10 @@ import pytest
 
 from intake_api.client import IntakeClient
 from intake_api.contracts import PassageView
+from intake_api.db import Database
 from intake_api.knowledge import queries
+from intake_api.knowledge.files import take_file
+from intake_api.security import Principal
 from tests.intake_api.doors import SignIn, assert_problem
 
 PETS = {
@@ -129,3 +134,15 @@ async def test_one_wrong_document_refuses_them_all(administrator: httpx.AsyncCli
 async def test_only_administrators_change_the_base(person: SignIn, service: httpx.AsyncClient) -> None:
     for http in (service, await person("street", street="听雨街道")):
         assert_problem(await add(http, PETS), 403, "forbidden")
+
+
+async def test_files_of_one_name_handed_in_at_once_are_taken_one_after_the_other(db: Database) -> None:
+    def letter(n: int) -> bytes:
+        return f"听雨街道养犬须知\n第一条 养犬应当登记，登记费{n}元。".encode()
+
+    who, at = Principal("person", "root", "管理员", "administrator"), datetime(2026, 6, 2, tzinfo=UTC)
+    first = await take_file(db, "须知.txt", letter(0), "", "", who, at)
+    assert first.outcome == "added"
+    taken = await asyncio.gather(*(take_file(db, "须知.txt", letter(n), "", "", who, at) for n in range(1, 5)))
+    assert [one.outcome for one in taken] == ["changed"] * 4
+    assert sorted(edition for one in taken for _, _, edition in one.documents) == [2, 3, 4, 5]
