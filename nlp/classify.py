@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from heapq import nlargest
 from itertools import chain
+from operator import itemgetter
 
 from nlp.grams import Description
 from nlp.linear import Floats, LinearModel
@@ -41,17 +41,18 @@ def rank(
     if model is None:
         return RankedCategory(tuple(list(said.items())[:TOP]), accepted=False)
     found = model.joined(Description({"text": text}), vector)
-    scores: dict[str, float] = {}
-    for home, score in zip(_homes(model.labels, taxonomy), found.tolist(), strict=True):
+    scores = dict(zip(model.labels, found.tolist(), strict=True))
+    moved = [(home, scores.pop(label)) for label, home in _moved(model.labels, taxonomy).items()]
+    for home, share in moved:
         if home:
-            scores[home] = scores.get(home, 0.0) + score
+            scores[home] = scores.get(home, 0.0) + share
     untaught = {m: s for m, s in said.items() if m not in model.labels and s >= _UNTAUGHT_SHARE * _WORDS_CEILING}
     for matter, share in (near or {}).items():
         if matter not in model.labels and share >= _NEAR_SHARE:
             untaught[matter] = max(untaught.get(matter, 0.0), _NEAR_CEILING * share)
     for matter, strength in untaught.items():
         scores = {known: s * (1 - strength) for known, s in scores.items()} | {matter: strength}
-    top = nlargest(TOP, scores.items(), key=lambda item: item[1])
+    top = sorted(scores.items(), key=itemgetter(1), reverse=True)[:TOP]
     if not top:
         return RankedCategory()
     best, probability = top[0]
@@ -83,15 +84,19 @@ def in_context(alone: RankedCategory, utterance: Utterance, weights: Mapping[str
 
 
 @lru_cache(maxsize=8)
-def _homes(labels: tuple[str, ...], taxonomy: Taxonomy) -> tuple[str | None, ...]:
-    """For each label the matter of the catalogue that its probability goes to; None where the catalogue has none."""
-    matters = [taxonomy.matter(label) for label in labels]
-    homes = [matter.replaced_by or matter.id if matter else None for matter in matters]
-    return tuple(home if home and taxonomy.matter(home) else None for home in homes)
+def _moved(labels: tuple[str, ...], taxonomy: Taxonomy) -> dict[str, str | None]:
+    """Labels whose probability goes to another matter of the catalogue; None where the catalogue has none for it."""
+    matters = {label: taxonomy.matter(label) for label in labels}
+    homes = {label: matter.replaced_by or matter.id if matter else None for label, matter in matters.items()}
+    return {label: home if home and taxonomy.matter(home) else None for label, home in homes.items() if home != label}
 
 
-def by_words(text: str, taxonomy: Taxonomy) -> dict[str, float]:
-    """Matters whose `says` or name a text resembles, best first: share of a saying's character pairs that stand in the text."""
+@lru_cache(maxsize=64)
+def by_words(text: str, taxonomy: Taxonomy) -> Mapping[str, float]:
+    """Matters whose `says` or name a text resembles, best first: share of a saying's character pairs that stand in the text.
+
+    The last are kept: the kind, the ranking by words and the one beside the vector all ask.
+    """
     index = _sayings(taxonomy)
     held = Counter(chain.from_iterable(index.holders[pair] for pair in index.holders.keys() & _pairs(text)))
     best: dict[int, float] = {}

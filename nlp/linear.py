@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class LinearModel:
         self._bias = tensors["bias"].astype(np.float32)  # [labels]
         trees = {name.removeprefix("trees."): array for name, array in tensors.items() if name.startswith("trees.")}
         self.trees = Trees(trees, int(config["trees"]["depth"])) if trees else None
+        self._read = lru_cache(maxsize=256)(self._read_field)  # a text is ranked by its words first, then beside its vector
         self._head = tensors.get("head")  # float32 [dimensions + 1, labels]: last row is the bias
         if self._weights.shape != (len(self._hashes), len(self.labels)) or self._bias.shape != (len(self.labels),):
             raise ModelError(f"the table is {self._weights.shape}, the labels are {len(self.labels)}; ship the model again")
@@ -90,22 +92,25 @@ class LinearModel:
 
     def _vector(self, description: Description) -> tuple[npt.NDArray[np.intp], Floats]:
         """Rows of the known features and their values; each text has length `weight`, each flag counts `flag_weight`."""
-        rows, values = [], []
-        for name, field in self._fields.items():
-            hashes, counts = grams(description.texts.get(name, ""), field, name)
-            found, known = self._rows(hashes)
-            weighted = counts[known] * self._idf[found]
-            length = float(np.sqrt(weighted @ weighted))
-            rows.append(found)
-            values.append(weighted * np.float32(field.weight / length if length else 0.0))
+        parts = [self._read(name, text) for name in self._fields if (text := description.texts.get(name, ""))]
         if description.flags:
             found, _ = self._rows(flag_hashes(description.flags))
-            rows.append(found)
-            values.append(np.full(len(found), self._flag_weight, np.float32))
+            parts.append((found, np.full(len(found), self._flag_weight, np.float32)))
+        if not parts:
+            return np.zeros(0, np.intp), np.zeros(0, np.float32)
+        rows, values = zip(*parts, strict=True)
         return np.concatenate(rows), np.concatenate(values)
 
+    def _read_field(self, name: str, text: str) -> tuple[npt.NDArray[np.intp], Floats]:
+        field = self._fields[name]
+        hashes, counts = grams(text, field, name)
+        found, known = self._rows(hashes)
+        weighted = counts[known] * self._idf[found]
+        length = float(np.sqrt(weighted @ weighted))
+        return found, weighted * np.float32(field.weight / length if length else 0.0)
+
     def _rows(self, hashes: Hashes) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
-        at = np.searchsorted(self._hashes, hashes)
+        at = self._hashes.searchsorted(hashes)
         at[at == len(self._hashes)] = 0
         known = self._hashes[at] == hashes
         return at[known], known

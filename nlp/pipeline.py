@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from nlp.privacy import mask
 from nlp.remembered import RememberedVectors
 from nlp.sayings import Sayings
 from nlp.schema import STAFF_ROLES, Emergency, Gazetteer, Kind, Place, RankedCategory, Understanding, Utterance
+from nlp.segment import warm as warm_dictionaries
 from nlp.taxonomy import Taxonomy, load_taxonomy
 from nlp.text import normalise
 
@@ -111,8 +112,14 @@ class Understander:
     @cached_property
     def remembered(self) -> RememberedVectors | None:
         """Compares a message with the words of matters by the encoder; None without one."""
+        return RememberedVectors(lambda text: self._encode(normalise(text[:MAX_TEXT]).text)) if self.models.encoder else None
+
+    @cached_property
+    def _encode(self) -> Callable[[str], Floats]:
+        """Normalised text → its vector. The last few are kept: what was just understood is compared with the group's matters next."""
         encoder = self.models.encoder
-        return RememberedVectors(lambda text: encoder.encode([normalise(text[:MAX_TEXT]).text])[0]) if encoder else None
+        assert encoder is not None  # noqa: S101  # the caller looked
+        return lru_cache(maxsize=64)(lambda text: encoder.encode([text])[0])
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -158,6 +165,7 @@ class Understander:
 
     def warm(self) -> None:
         """Loads the dictionaries that are read on first use (1-2 s), so that no resident waits for them."""
+        warm_dictionaries()
         self.understand(Utterance(self.taxonomy.matters[0].name))
 
     def category(self, text: str) -> RankedCategory:
@@ -166,8 +174,7 @@ class Understander:
         return self._ranked(read, self._vector(read))
 
     def _vector(self, text: str) -> Floats | None:
-        encoder = self.models.encoder
-        return encoder.encode([text])[0] if encoder and text.strip() else None
+        return self._encode(text) if self.models.encoder and text.strip() else None
 
     def _ranked(self, text: str, vector: Floats | None) -> RankedCategory:
         near = self._sayings.shares(vector) if vector is not None and self._sayings else None

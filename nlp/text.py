@@ -59,19 +59,21 @@ class Spelling:
         for wrong, right in sorted(words.items(), key=lambda pair: -len(pair[0])):
             by_first.setdefault(wrong[0], []).append((wrong, right))
         self._by_first = by_first
+        self._firsts = re.compile(f"[{re.escape(''.join(by_first))}]" if by_first else "(?!)")
 
     def replace(self, text: str) -> list[tuple[int, int, str]]:
         """Non-overlapping `(start, end, replacement)` in order."""
         found: list[tuple[int, int, str]] = []
-        at, size, by_first = 0, len(text), self._by_first
-        while at < size:
-            step = 1
-            for wrong, right in by_first.get(text[at], ()):
+        done = 0
+        for match in self._firsts.finditer(text):
+            at = match.start()
+            if at < done:
+                continue
+            for wrong, right in self._by_first[text[at]]:
                 if text.startswith(wrong, at):
-                    found.append((at, at + len(wrong), right))
-                    step = len(wrong)
+                    done = at + len(wrong)
+                    found.append((at, done, right))
                     break
-            at += step
         return found
 
 
@@ -107,8 +109,10 @@ def _plain(cluster: str) -> str:
 
 
 @lru_cache(maxsize=65536)
-def _is_plain(char: str) -> bool:
-    return _plain(char) == char and not _continues(char)
+def _alone(char: str) -> str:
+    """The one character that stands for `char`; "" where none or several do, or where it may merge with the one before."""
+    plain = _plain(char)
+    return plain if len(plain) == 1 and not _continues(char) else ""
 
 
 def _visible(char: str) -> bool:
@@ -133,14 +137,15 @@ def _clusters(text: str) -> Iterable[tuple[int, int]]:
             start = at
 
 
-def _unchanged(text: str) -> Normalised:
-    return Normalised(text, text, tuple(range(len(text))), tuple(range(1, len(text) + 1)))
+def _one_for_one(text: str, original: str) -> Normalised:
+    return Normalised(text, original, tuple(range(len(text))), tuple(range(1, len(text) + 1)))
 
 
 def fold(text: str) -> Normalised:
     """`normalise` without the lexicon: for numbers and names, where a respelt word would point at the wrong characters."""
-    if all(map(_is_plain, text)):
-        return _unchanged(text)
+    alone = [*map(_alone, text)]
+    if all(alone):
+        return _one_for_one("".join(alone), text)
     pieces: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -174,13 +179,15 @@ def _respell(before: Normalised, spelling: Spelling) -> Normalised:
     return Normalised("".join(pieces), before.original, tuple(starts), tuple(ends))
 
 
+@lru_cache(maxsize=8)
 def normalise(text: str, spelling: Spelling | None = None) -> Normalised:
     """NFKC, simplified characters, no invisible characters, everyday misspellings and dialect words in their usual form.
 
     Emoji stay. Normalising a normalised text changes nothing. Linear in the length of `text`; the empty text is allowed.
+    The last few are kept: of one message kind, matter, emergency and place are read, each for itself.
     """
     if _PLAIN.match(text):
-        return _unchanged(text)
+        return _one_for_one(text, text)
     words = spelling or default_spelling()
     result = fold(text)
     for _ in range(_MAX_ROUNDS):

@@ -23,6 +23,7 @@ class Trees:
         self._feature, self._limit = tensors["feature"].astype(np.intp), tensors["limit"].astype(np.float32)
         self._missing_left = tensors["missing_left"].astype(bool)
         self._next = np.stack([tensors["right"], tensors["left"]]).astype(np.intp)
+        self._slot = 2 * self._feature + self._missing_left  # a column of `logits`: as it is, or with the least for what is unknown
         self._leaf, self._root = tensors["leaf"].astype(np.float32), tensors["root"].astype(np.intp)
         self._label, self._start = tensors["label"].astype(np.intp), tensors["start"].astype(np.float32)
         self._depth = depth
@@ -32,11 +33,11 @@ class Trees:
 
     def logits(self, features: Floats) -> Floats:
         """[features] float32 (NaN: unknown) → [labels] float32."""
+        values = np.stack([features, np.where(np.isnan(features), np.float32(-np.inf), features)], axis=1).ravel()
         at = self._root
         for _ in range(self._depth):
-            value = features[self._feature[at]]
-            left = np.where(np.isnan(value), self._missing_left[at], value <= self._limit[at])
-            at = self._next[left.astype(np.intp), at]
+            left = values.take(self._slot.take(at)) <= self._limit.take(at)
+            at = self._next[left.view(np.int8), at]
         total: Floats = self._start + np.bincount(self._label, self._leaf[at], len(self._start)).astype(np.float32)
         return total
 

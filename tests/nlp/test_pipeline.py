@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,21 @@ def mind() -> Understander:
 @pytest.fixture(scope="module")
 def rules() -> Understander:
     return Understander(load_taxonomy())
+
+
+def test_once_warm_nobody_waits_for_a_dictionary() -> None:
+    code = """
+import jieba
+from nlp.pipeline import Understander
+from nlp.schema import Utterance
+from nlp.taxonomy import load_taxonomy
+mind = Understander(load_taxonomy())
+mind.warm()
+jieba.Tokenizer.gen_pfdict = None
+print(mind.understand(Utterance("王建国 13800138000")).masked.text)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("〔姓名〕 〔手机号〕\n", "")
 
 
 def test_a_report_is_understood_whole(mind: Understander) -> None:
