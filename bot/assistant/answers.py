@@ -81,7 +81,9 @@ async def _give(turn: Turn, u: Understanding, found: Answer) -> None:
     key, before = f"answer:{turn.message.key}", turn.memory.answered.get(mark)
     if turn.in_group and before and turn.now - before < ANSWER_AGAIN:
         at = before.astimezone(turn.ports.zone)
-        await turn.say(say("policy/again", title=c.title, time=f"{at:%H:%M}"), key=key)
+        # said in the morning after the answer itself, which the night keeps back
+        words = say("policy/again_at_night", title=c.title) if before > turn.now else say("policy/again", title=c.title, time=f"{at:%H:%M}")
+        await turn.say(words, key=key)
         return
     text, source = words_of_answer(found)
     shown = questions.shortened(text) if turn.in_group else text
@@ -91,16 +93,23 @@ async def _give(turn: Turn, u: Understanding, found: Answer) -> None:
     questions.remember_given(turn, mark, u, c.doc, text, source)  # its buttons are pressed in the morning where the night keeps it back
     if await turn.say(words, key=key, card_id=card, buttons=buttons):
         if turn.ports.phrasing and found.passages:
+            most = questions.LONG if turn.in_group else 0
             said = turn.speech(words, key=f"{key}:phrased", card_id=card, buttons=buttons, version=1)
-            turn.ports.phrasing.begin(u.masked.text, found.passages, partial(_say_phrased, turn.ports.voice, said, found.passages))
+            turn.ports.phrasing.begin(u.masked.text, found.passages, partial(_say_phrased, turn.ports.voice, said, found.passages, most))
         turn.memory.answered[mark] = turn.now
+    elif morning := turn.kept_until(key):
+        turn.memory.answered[mark] = morning
 
 
-async def _say_phrased(voice: Voice, said: Speech, passages: tuple[Passage, ...], sentences: list[Sentence]) -> None:
-    """In place of the quoted words: what the model made of them, with the sources of the passages it used."""
+async def _say_phrased(voice: Voice, said: Speech, passages: tuple[Passage, ...], most: int, sentences: list[Sentence]) -> None:
+    """In place of the quoted words: what the model made of them, with the sources of the passages it used. What is longer than `most`
+    characters (0: no limit) is left: the quoted words stand, cut with a way to the whole; a phrased answer is not cut, because a
+    condition may stand at its end."""
     used = [passages[n - 1] for n in dict.fromkeys(one.passage for one in sentences)]
     sources = "\n——".join(source_line(cite(p, "", p.clause)) for p in used)
     text = "".join(one.text if one.text[-1] in _ENDS else f"{one.text}。" for one in sentences)
+    if most and len(text) > most:
+        return
     words = "\n".join(line for line in (say("policy/answer", text=text, source=sources), used[0].link) if line)
     await voice.say(said.model_copy(update={"text": words}))
 

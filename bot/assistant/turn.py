@@ -140,6 +140,11 @@ class Turn:
         self.outcome.spoke, self.outcome.say = True, text
         return True
 
+    def kept_until(self, key: str) -> datetime | None:
+        """When the night's end lets this speech be said; None where it does not wait."""
+        waiting = (timer for timer in self.memory.timers if timer.what == "say_later")
+        return next((timer.at for timer in waiting if Speech.model_validate_json(timer.speech).key == key), None)
+
     def _may_speak(self, speech: Speech, *, owed: bool, later: bool) -> bool:
         if not self.in_group:
             return True
