@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+import httpx
+from fastapi import FastAPI
 from redis.asyncio import Redis
 
 from intake_api.console import poison
+from intake_api.topics.gathering import TRIES
+from intake_api.topics.tables import DirtyBlock
+from tests.intake_api.doors import Clock
 
 
 async def set_aside(redis: Redis, stream: str = "heard:3") -> str:
@@ -34,4 +39,19 @@ async def test_nothing_is_put_into_a_stream_of_another_kind(redis_url: str) -> N
     assert not await poison.put_back(redis, entry)
     assert await poison.discard(redis, entry)
     assert not await poison.discard(redis, entry)
+    await redis.aclose()
+
+
+async def test_a_block_that_was_set_aside_is_shown_and_gathered_again_by_a_press(
+    app: FastAPI, administrator: httpx.AsyncClient, redis_url: str, clock: Clock
+) -> None:
+    app.state.redis = redis = Redis.from_url(redis_url)
+    async with app.state.db.writing() as session:
+        session.add(DirtyBlock(block="上元区|听雨街道|housing", since=clock.now, failures=TRIES, error="ValueError"))
+    assert "上元区 · 听雨街道" in (await administrator.get("/console/poison")).text
+    form = {"csrf": administrator.headers["X-CSRF-Token"], "block": "上元区|听雨街道|housing"}
+    for notice in ("notice=retried", "refused=not_found"):
+        answer = await administrator.post("/console/poison/blocks", data=form)
+        assert answer.headers["location"].endswith(notice)
+    assert "没有异常消息" in (await administrator.get("/console/poison")).text
     await redis.aclose()
