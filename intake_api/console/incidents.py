@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from intake_api.console.beside import reaches_of
 from intake_api.console.frame import PageRoute, SignedIn, back, render
@@ -21,22 +21,25 @@ from intake_api.tickets.api import OnDesk, Poke, TicketId
 from intake_api.tickets.desk import Desk
 
 router = APIRouter(prefix="/console", include_in_schema=False, route_class=PageRoute)
+PAGE = 20
 IncidentId = Annotated[str, Path(min_length=1, max_length=36)]
 
 
 @router.get("/incidents")
-async def list_incidents(request: Request, who: SignedIn, desk: OnDesk) -> Response:
+async def list_incidents(request: Request, who: SignedIn, desk: OnDesk, page: Annotated[int, Query(ge=1, le=100_000)] = 1) -> Response:
     """Those that reach into the signed-in person's area, and a form for a new one."""
-    found = await queries.incidents(desk.session, who.area)
+    found = await queries.incidents(desk.session, who.area, limit=PAGE, offset=(page - 1) * PAGE)
+    details = await service.details_of(desk, found, who)
+    shown = [{"it": detail, "may_lead": _may_lead(who, one)} for detail, one in zip(details, found, strict=True)]
+    pages = (await queries.count(desk.session, who.area) - 1) // PAGE + 1
     return render(
-        request, "incidents.html", "main", incidents=[await _shown(desk, one, who) for one in found], reaches=reaches_of(who),
+        request, "incidents.html", "main", incidents=shown, page=page, pages=pages, reaches=reaches_of(who),
         grids=await grid_queries.grids(desk.session, who.area) if reaches_of(who) else [], matters=by_domain(desk.taxonomy),
     )  # fmt: skip
 
 
-async def _shown(desk: Desk, incident: Incident, who: Principal) -> dict[str, Any]:
-    within = Scope(incident.grid, incident.community, incident.street, incident.district)
-    return {"it": await service.detail_of(desk, incident, who), "may_lead": may_lead(who, within, incident.reach)}
+def _may_lead(who: Principal, incident: Incident) -> bool:
+    return may_lead(who, Scope(incident.grid, incident.community, incident.street, incident.district), incident.reach)
 
 
 @router.post("/incidents")
@@ -61,7 +64,7 @@ def _until(typed: str, desk: Desk) -> datetime | None:
 @router.post("/incidents/{incident_id}/words")
 async def say_of_incident(request: Request, incident_id: IncidentId, who: SignedIn, desk: OnDesk, _: Poke) -> Response:
     form = await _fields(request)
-    wanted = IncidentSay(words=form.get("words", ""), close=form.get("close") == "yes")
+    wanted = IncidentSay(words=form.get("words", ""), close=form.get("close") == "yes", finish=form.get("finish") == "yes")
     await service.say(desk, incident_id, wanted, who)
     return back("/console/incidents", notice="done")
 

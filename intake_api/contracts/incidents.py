@@ -33,10 +33,14 @@ class IncidentIn(Wire):
 
 
 class IncidentSay(Wire):
-    """Progress, told once to every group that was told of the incident; `close` ends it with these words."""
+    """Progress, told once to every group that was told of the incident; `close` ends it with these words.
+
+    `finish` (with `close`): the words are the result of its open tickets, too, as far as whoever says so may finish them.
+    """
 
     words: Told = ""
     close: StrictBool = False
+    finish: StrictBool = False
 
 
 class IncidentTie(Wire):

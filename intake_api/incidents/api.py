@@ -61,7 +61,7 @@ async def incident_detail(incident_id: IncidentId, who: Caller, desk: OnDesk) ->
 
 @router.post("/incidents/{incident_id}/words", summary="Tell residents of an incident's progress or end")
 async def say_of_incident(incident_id: IncidentId, body: IncidentSay, who: Person, desk: OnDesk, _: Poke) -> IncidentView:
-    """Said once in every group that was told of it; `close` ends the incident. Its tickets go their own way."""
+    """Said once in every group that was told of it; `close` ends the incident; with `finish` its tickets have their result."""
     return service.view_of(desk, await service.say(desk, incident_id, body, who))
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select, tuple_
+from sqlalchemy import ColumnElement, Text, cast, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from intake_api.contracts.incidents import IncidentState
@@ -30,17 +31,27 @@ async def locked(session: AsyncSession, incident_id: str) -> Incident | None:
     return (await session.scalars(found.execution_options(populate_existing=True))).first()
 
 
-async def incidents(session: AsyncSession, area: Area, state: IncidentState | None = None, chat: str = "") -> list[Incident]:
+async def incidents(
+    session: AsyncSession, area: Area, state: IncidentState | None = None, chat: str = "", limit: int = LISTED, offset: int = 0
+) -> list[Incident]:
     """Those that reach into an area, the newest first; with `chat` (channel:id) those that this group was told of."""
-    found = select(Incident).order_by(Incident.opened_at.desc(), Incident.id)
+    found = select(Incident).where(*_reaching(area)).order_by(Incident.opened_at.desc(), Incident.id)
     if state:
         found = found.where(Incident.state == state)
+    if chat:
+        found = found.where(cast(Incident.told, Text).contains(json.dumps(chat, ensure_ascii=False), autoescape=True))
+    rows = await session.scalars(found.limit(limit).offset(offset))
+    return [row for row in rows if not chat or chat in row.told]  # SQLite's LIKE takes a for A
+
+
+async def count(session: AsyncSession, area: Area) -> int:
+    """How many reach into an area."""
+    return await session.scalar(select(func.count()).select_from(Incident).where(*_reaching(area))) or 0
+
+
+def _reaching(area: Area) -> list[ColumnElement[bool]]:
     columns = ((Incident.grid, area.grid), (Incident.community, area.community), (Incident.street, area.street))
-    for column, mine in (*columns, (Incident.district, area.district)):
-        if mine:
-            found = found.where(or_(column == mine, column == ""))
-    rows = list(await session.scalars(found.limit(LISTED if not chat else 20 * LISTED)))
-    return [row for row in rows if not chat or chat in row.told][:LISTED]
+    return [or_(column == mine, column == "") for column, mine in (*columns, (Incident.district, area.district)) if mine]
 
 
 async def one(session: AsyncSession, incident_id: str, area: Area) -> Incident | None:
@@ -58,8 +69,8 @@ async def open_in(session: AsyncSession, street: str, category: str) -> list[Inc
     return list(await session.scalars(found.order_by(Incident.opened_at.desc(), Incident.id)))
 
 
-async def tickets_of(session: AsyncSession, incident_id: str) -> list[Ticket]:
-    found = select(Ticket).where(Ticket.incident == incident_id).order_by(Ticket.first_seen_at, Ticket.id)
+async def tickets_of(session: AsyncSession, *incident_ids: str) -> list[Ticket]:
+    found = select(Ticket).where(Ticket.incident.in_(incident_ids)).order_by(Ticket.first_seen_at, Ticket.id)
     return list(await session.scalars(found))
 
 

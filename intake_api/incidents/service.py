@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 import structlog
+from pydantic import TypeAdapter
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from intake_api.contracts import (
+    Act,
     IncidentDetail,
     IncidentIn,
     IncidentLogged,
@@ -21,6 +24,7 @@ from intake_api.contracts import (
     PartingView,
     PlaceView,
     Reach,
+    TicketView,
 )
 from intake_api.incidents import queries
 from intake_api.incidents.rules import Scope, Voice, may_lead, scope_of
@@ -32,7 +36,7 @@ from intake_api.tickets import history
 from intake_api.tickets import queries as ticket_queries
 from intake_api.tickets.desk import Desk, facts_of
 from intake_api.tickets.moves import LAID_DOWN, SYSTEM, Actor, ActorRole, covers
-from intake_api.tickets.service import eyes_of
+from intake_api.tickets.service import eyes_of, moves_for, perform
 from intake_api.tickets.tables import Parting, Ticket
 from intake_api.tickets.telling import tell_subscribers, tell_workers
 from intake_api.tickets.views import hidden, view
@@ -40,6 +44,7 @@ from nlp.privacy import mask
 
 _NAMES = uuid.UUID("6f1f5a3e-7d0c-4d54-9d1e-0d9a4b2a6c11")
 _LOGGED = 300
+_ACT: TypeAdapter[Act] = TypeAdapter(Act)
 Telling = Literal["incident.announced", "incident.told", "incident.closed"]
 log = structlog.get_logger()
 
@@ -180,14 +185,31 @@ async def say(desk: Desk, incident_id: str, wanted: IncidentSay, who: Principal)
     if incident.state == "closed":
         raise conflict("incident_closed", "This incident is over; open a new one.")
     words = mask(wanted.words.strip()).text[:500]
-    if not words and not wanted.close:
+    if not words and (wanted.finish or not wanted.close):
         raise invalid("text_missing", "Write what residents shall read.")
     if wanted.close:
         incident.state, incident.closed_at = "closed", desk.now
     incident.words = words or incident.words
     _log(desk, incident, who.name, "close" if wanted.close else "say", words)
     await _post(desk, incident, "incident.closed" if wanted.close else "incident.told", incident.told, words)
+    if wanted.close and wanted.finish:
+        for ticket in sorted(await queries.tickets_of(desk.session, incident.id), key=lambda ticket: ticket.id):
+            await _settle(desk, ticket, words, who)
     return incident
+
+
+async def _settle(desk: Desk, ticket: Ticket, words: str, who: Principal) -> None:
+    """The result of an incident on one of its tickets: step by step as far as its finish where this person may go; on what another
+    unit holds it is written as the reply, and that unit finishes it."""
+    while step := _next_step(await moves_for(desk, ticket, who)):
+        fields = {"closing_code": "solved", "public_reply": words} if step == "finish" else {"text": words} if step == "reply" else {}
+        await perform(desk, ticket.id, _ACT.validate_python({"act": step, **fields}), who)
+        if step in ("finish", "reply"):
+            return
+
+
+def _next_step(moves: Collection[str]) -> str:
+    return next((act for act in ("finish", "start", "sign", "self_handle", "confirm", "reply") if act in moves), "")
 
 
 async def _post(desk: Desk, incident: Incident, kind: Telling, chats: Iterable[str], note: str) -> None:
@@ -243,10 +265,19 @@ def view_of(desk: Desk, incident: Incident) -> IncidentView:
 
 
 async def detail_of(desk: Desk, incident: Incident, who: Principal) -> IncidentDetail:
-    """With those of its tickets that whoever asks may know of, as they may see them."""
-    tickets = [t for t in await queries.tickets_of(desk.session, incident.id) if _sees(who, t)]
-    entries = [IncidentLogged.model_validate(entry) for entry in incident.log]
-    return IncidentDetail(**_shown(desk, incident), tickets=[view(t, desk.taxonomy, eyes_of(who, t)) for t in tickets], log=entries)
+    return (await details_of(desk, [incident], who))[0]
+
+
+async def details_of(desk: Desk, incidents: Sequence[Incident], who: Principal) -> list[IncidentDetail]:
+    """With those of their tickets that whoever asks may know of, as they may see them."""
+    tickets: dict[str | None, list[TicketView]] = defaultdict(list)
+    for ticket in await queries.tickets_of(desk.session, *(one.id for one in incidents)):
+        if _sees(who, ticket):
+            tickets[ticket.incident].append(view(ticket, desk.taxonomy, eyes_of(who, ticket)))
+    return [
+        IncidentDetail(**_shown(desk, one), tickets=tickets[one.id], log=[IncidentLogged.model_validate(entry) for entry in one.log])
+        for one in incidents
+    ]
 
 
 def _shown(desk: Desk, incident: Incident) -> dict[str, object]:
@@ -257,7 +288,10 @@ def _shown(desk: Desk, incident: Incident) -> dict[str, object]:
 async def parting_views(desk: Desk, rows: Sequence[Parting]) -> list[PartingView]:
     """Both sides with their masked words as they stand now; a delicate or confidential one is no example for anybody."""
     sides = {t.id: t for t in await queries.tickets(desk.session, {i for row in rows for i in (row.one, row.other)})}
-    words = {i: [m.masked for m in await ticket_queries.messages_of(desk.session, i) if m.kind == "report" and m.masked] for i in sides}
+    words: dict[str, list[str]] = defaultdict(list)
+    for message in await ticket_queries.messages_of(desk.session, *sides):
+        if message.kind == "report" and message.masked:
+            words[message.ticket_id].append(message.masked)
 
     def side(ticket: Ticket) -> PartedMatter:
         place = PlaceView(**ticket.place, grid=ticket.grid, community=ticket.community, street=ticket.street)

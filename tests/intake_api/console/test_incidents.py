@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 
+from intake_api.console.incidents import PAGE
 from intake_api.contracts import GridIn
 from tests.intake_api.doors import GRID, report
 
@@ -51,6 +52,22 @@ async def test_an_incident_is_opened_from_a_ticket_seen_beside_it_left_and_ended
     assert "已结束" in ended
     assert "告知进展</summary>" not in ended
     assert "refused=incident_closed" in await send(http, f"/console/incidents/{incident}/words", words="还有一句")
+
+
+async def test_the_list_has_pages(ticket: str, administrator: httpx.AsyncClient) -> None:
+    for n in range(PAGE + 1):
+        fields = {
+            "grid": GRID.code,
+            "category": "facility.water",
+            "reach": "grid",
+            "title": f"第{n}次停水",
+            "words": "停水",
+            "nonce": f"n{n}",
+        }
+        await send(administrator, "/console/incidents", **fields)
+    first, second = [(await administrator.get("/console/incidents", params={"page": page})).text for page in (1, 2)]
+    assert [page.count('class="panel block is-running"') for page in (first, second)] == [PAGE, 1]
+    assert "下一页" in first
 
 
 async def test_who_may_not_speak_for_an_area_sees_no_form_and_is_refused(

@@ -62,6 +62,31 @@ async def test_progress_and_end_reach_every_group_that_was_told(office: Office) 
     assert refused.value.code == "incident_closed"
 
 
+async def test_the_end_is_written_on_every_open_ticket_with_one_tick(office: Office) -> None:
+    judged = {"category": "housing.elevator", "confidence": 0.97, "accepted": True}
+    tickets = [(await no_water(office, chat, judged=judged)).ticket.id for chat in ("a", "b")]
+    above = (await no_water(office, "c")).ticket.id
+    incident = await opened(office, category="housing.elevator", tickets=tickets)
+    await put(office, above, incident.id)
+    words = "已更换总水阀，今天下午三点恢复供水，水压正常。"
+    async with office.desk() as desk:
+        await service.say(desk, incident.id, IncidentSay(words=words, close=True, finish=True), COMMUNITY)
+    assert [(await office.ticket(one)).state for one in tickets] == ["callback", "callback"]
+    left = await office.ticket(above)  # the water company's own to finish
+    assert left.state == "dispatched"
+    assert {left.public_reply, *[(await office.ticket(one)).public_reply for one in tickets]} == {words}
+    assert await office.breaks() == []
+
+
+async def test_a_result_on_all_tickets_needs_words(office: Office) -> None:
+    ticket = (await no_water(office, "a")).ticket.id
+    incident = await opened(office, tickets=[ticket])
+    with pytest.raises(ProblemError) as refused:
+        async with office.desk() as desk:
+            await service.say(desk, incident.id, IncidentSay(close=True, finish=True), COMMUNITY)
+    assert refused.value.code == "text_missing"
+
+
 async def test_what_a_person_took_out_no_rule_puts_back_but_a_person_may(office: Office, watch: Watch) -> None:
     ticket, other = (await no_water(office, "a")).ticket.id, (await no_water(office, "c")).ticket.id
     incident = await opened(office, tickets=[ticket, other])
