@@ -31,8 +31,8 @@ Id = Annotated[str, Path(max_length=36)]
 async def poison_page(request: Request, _: AdministratorHere, session: Session) -> Response:
     """Messages nobody could read, and parts of the city whose topics could not be gathered."""
     redis: Redis = request.app.state.redis
-    blocks = await gathering.set_aside(session)
-    return render(request, "poison.html", "main", entries=await poison.poisoned(redis), blocks=blocks)
+    blocks, domains = await gathering.set_aside(session), (await current_catalogue(session)).domains
+    return render(request, "poison.html", "main", entries=await poison.poisoned(redis), blocks=blocks, domains=domains)
 
 
 @router.post("/poison/blocks")

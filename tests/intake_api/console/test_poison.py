@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from intake_api.console import poison
 from intake_api.topics.gathering import TRIES
 from intake_api.topics.tables import DirtyBlock
+from nlp.taxonomy import load_taxonomy
 from tests.intake_api.doors import Clock
 
 
@@ -47,9 +48,9 @@ async def test_a_block_that_was_set_aside_is_shown_and_gathered_again_by_a_press
 ) -> None:
     app.state.redis = redis = Redis.from_url(redis_url)
     async with app.state.db.writing() as session:
-        session.add(DirtyBlock(block="上元区|听雨街道|housing", since=clock.now, failures=TRIES, error="ValueError"))
-    assert "上元区 · 听雨街道" in (await administrator.get("/console/poison")).text
-    form = {"csrf": administrator.headers["X-CSRF-Token"], "block": "上元区|听雨街道|housing"}
+        session.add(DirtyBlock(block="上元区/听雨街道|housing", since=clock.now, failures=TRIES, error="ValueError"))
+    assert f"上元区/听雨街道 · {load_taxonomy().domains['housing']}" in (await administrator.get("/console/poison")).text
+    form = {"csrf": administrator.headers["X-CSRF-Token"], "block": "上元区/听雨街道|housing"}
     for notice in ("notice=retried", "refused=not_found"):
         answer = await administrator.post("/console/poison/blocks", data=form)
         assert answer.headers["location"].endswith(notice)
