@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -47,6 +48,8 @@ class Streams:
         self.redis = redis
         self.shards = shards
         self._add_once = redis.register_script(_ADD_ONCE)
+        self._finished: list[Entry] = []
+        self._clearing: asyncio.Task[None] | None = None
 
     async def heard(self, message: ChatMessage) -> bool:
         """Store a message for the worker of its chat (Ear). False when this key was stored before."""
@@ -121,12 +124,24 @@ class Streams:
         await self.redis.decr(f"begun:{entry.stream}:{entry.id}")
 
     async def done(self, entry: Entry) -> None:
-        """Acknowledge and delete: the length of a stream is its backlog."""
+        """Acknowledge and delete: the length of a stream is its backlog. What is done at the same moment goes in one round trip."""
+        self._finished.append(entry)
+        if self._clearing is None:
+            self._clearing = asyncio.create_task(self._clear())
+        await asyncio.shield(self._clearing)
+
+    async def _clear(self) -> None:
+        await asyncio.sleep(0)  # the others of this turn of the loop
+        entries, self._finished, self._clearing = self._finished, [], None
+        by_stream: dict[str, list[str]] = {}
+        for entry in entries:
+            by_stream.setdefault(entry.stream, []).append(entry.id)
         async with self.redis.pipeline(transaction=True) as pipe:
-            pipe.xack(entry.stream, GROUP, entry.id)
-            pipe.xdel(entry.stream, entry.id)
-            if entry.deliveries > 1:
-                pipe.delete(f"begun:{entry.stream}:{entry.id}")
+            for stream, ids in by_stream.items():
+                pipe.xack(stream, GROUP, *ids)
+                pipe.xdel(stream, *ids)
+            if begun := [f"begun:{e.stream}:{e.id}" for e in entries if e.deliveries > 1]:
+                pipe.delete(*begun)
             await pipe.execute()
 
     async def set_aside(self, entry: Entry, error: str) -> None:

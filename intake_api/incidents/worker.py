@@ -70,7 +70,7 @@ class Watch:
             ticket_id = next(iter(self._waiting))
             del self._waiting[ticket_id]
             try:
-                done += await self._gather(ticket_id, now) or await self._suggest(ticket_id, now)
+                done += await self._consider(ticket_id, now)
             except DBAPIError:
                 self._waiting[ticket_id] = None  # again at the next look, after the others
                 raise
@@ -136,26 +136,31 @@ class Watch:
             for (entry, text), vector in zip(batch, vectors, strict=True):
                 await session.merge(self._vectors.row(entry.id, text, vector))
 
-    # ---- one incident ----------------------------------------------------------------------------------------------
-    async def _gather(self, ticket_id: str, now: datetime) -> int:
-        """Tie a ticket to the incident it belongs to, or open one when enough groups tell of it; how many tickets were tied."""
+    async def _consider(self, ticket_id: str, now: datetime) -> int:
+        """Tie a ticket to others, else show its worker what other groups told of the same spot; how many tickets that touched."""
         async with self._db.reading() as session:
             ticket = await session.get(Ticket, ticket_id)
-            if ticket is None or not _may_be_tied(ticket):
+            if ticket is None or not (_may_be_tied(ticket) or _may_be_shown(ticket)):
                 return 0
             voice, parted = queries.voice_of(ticket), await queries.parted_from(session, ticket_id)
             desk = await open_desk(session, self._settings, self._vault, now)
-            for incident in await queries.open_in(session, ticket.street, str(ticket.category)):
-                if ticket_id in incident.parted:
-                    return 0
-                within = rules.Scope(incident.grid, incident.community, incident.street, incident.district)
-                told = queries.speaking(await queries.tickets_of(session, incident.id))
-                if not parted & {v.id for v in told} and rules.belongs(voice, within, told, desk.taxonomy):
-                    break
-            else:
-                kin = await self._kin(desk, ticket, voice, parted)
-                return await self._open([ticket_id, *kin], now) if kin else 0
-        return await self._tie(incident.id, ticket_id, now)
+            if _may_be_tied(ticket) and (tied := await self._gather(desk, ticket, voice, parted)):
+                return tied
+            shown = await self._alike(desk, ticket, voice, parted) if _may_be_shown(ticket) else []
+        return await self._show(ticket_id, shown, now) if shown else 0
+
+    # ---- one incident ----------------------------------------------------------------------------------------------
+    async def _gather(self, desk: Desk, ticket: Ticket, voice: rules.Voice, parted: set[str]) -> int:
+        """Tie a ticket to the incident it belongs to, or open one when enough groups tell of it; how many tickets were tied."""
+        for incident in await queries.open_in(desk.session, ticket.street, str(ticket.category)):
+            if ticket.id in incident.parted:
+                return 0
+            within = rules.Scope(incident.grid, incident.community, incident.street, incident.district)
+            told = queries.speaking(await queries.tickets_of(desk.session, incident.id))
+            if not parted & {v.id for v in told} and rules.belongs(voice, within, told, desk.taxonomy):
+                return await self._tie(incident.id, ticket.id, desk.now)
+        kin = await self._kin(desk, ticket, voice, parted)
+        return await self._open([ticket.id, *kin], desk.now) if kin else 0
 
     async def _kin(self, desk: Desk, ticket: Ticket, voice: rules.Voice, parted: set[str]) -> list[str]:
         """Other tickets of the neighbourhood that tell of the same; none when they are too few."""
@@ -192,23 +197,18 @@ class Watch:
             return 1
 
     # ---- the same matter told in two groups -------------------------------------------------------------------------
-    async def _suggest(self, ticket_id: str, now: datetime) -> int:
-        """Show the worker of a new ticket what other groups told of the same spot; 1 when there was something to show."""
+    async def _alike(self, desk: Desk, ticket: Ticket, voice: rules.Voice, parted: set[str]) -> list[Suggestion]:
+        """What other groups told of the same spot."""
         assert self._index is not None  # noqa: S101  # made before
-        async with self._db.reading() as session:
-            ticket = await session.get(Ticket, ticket_id)
-            if ticket is None or ticket.state != "candidate" or ticket.suggestions or ticket.delicate or ticket.confidential:
-                return 0
-            voice, parted = queries.voice_of(ticket), await queries.parted_from(session, ticket_id)
-            near = self._index.query(
-                ticket.street, ticket.updated_at, voice.place, vector=await self._vectors.of(voice.text),
-                block=f"{ticket.street}/{ticket.community}",
-            )  # fmt: skip
-            taxonomy = (await open_desk(session, self._settings, self._vault, now)).taxonomy
-            rows = await queries.tickets(session, {one.id for one in near} - {ticket_id} - parted)
-            shown = _alike(voice, [r for r in rows if not (r.delicate or r.confidential) and r.state not in _SETTLED], taxonomy)
-        if not shown:
-            return 0
+        near = self._index.query(
+            ticket.street, ticket.updated_at, voice.place, vector=await self._vectors.of(voice.text),
+            block=f"{ticket.street}/{ticket.community}",
+        )  # fmt: skip
+        rows = await queries.tickets(desk.session, {one.id for one in near} - {ticket.id} - parted)
+        return _alike(voice, [r for r in rows if not (r.delicate or r.confidential) and r.state not in _SETTLED], desk.taxonomy)
+
+    async def _show(self, ticket_id: str, shown: list[Suggestion], now: datetime) -> int:
+        """Put them on the ticket for its worker."""
         async with self._db.writing() as session:
             ticket = (await locked(session, ticket_id))[ticket_id]
             if ticket.state == "candidate" and not ticket.suggestions:
@@ -244,7 +244,11 @@ def _is_of_interest(row: Row[tuple[object, ...]], now: datetime) -> bool:
     if row.state in _SETTLED or row.incident or row.delicate or row.confidential or not row.street:
         return False
     hours = rules.hours_of(row.category)
-    return now - row.first_seen_at < timedelta(hours=hours or 24) and (hours is not None or not row.suggestions)
+    return now - row.first_seen_at < timedelta(hours=hours or 24) and (hours is not None or _may_be_shown(row))
+
+
+def _may_be_shown(ticket: Ticket | Row[tuple[object, ...]]) -> bool:
+    return ticket.state == "candidate" and not (ticket.suggestions or ticket.delicate or ticket.confidential)
 
 
 def _may_be_tied(ticket: Ticket) -> bool:

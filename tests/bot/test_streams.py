@@ -1,5 +1,6 @@
 """Everything heard is kept once; what cannot be handled is set aside with its error, masked."""
 
+import asyncio
 from datetime import UTC, datetime
 
 from redis.asyncio import Redis
@@ -47,6 +48,25 @@ async def test_what_was_taken_and_not_finished_is_found_again_in_order(redis: Re
     again = await Streams(redis, 1).pending(0)
     assert [e.body.message_id for e in again] == ["1", "2", "3", "4"]  # type: ignore[union-attr]
     assert await redis.xlen("heard:0") == 4, "what is done leaves the stream: its length is the backlog"
+
+
+async def test_of_what_is_finished_together_each_leaves_its_stream_and_no_other(redis: Redis) -> None:
+    streams = Streams(redis, 2)
+    chats = {shard_of("web", chat, 2): chat for chat in "abcdefgh"}
+    for shard, chat in chats.items():
+        await streams.prepare(shard)
+        for n in range(3):
+            await streams.heard(message(n).model_copy(update={"chat_id": chat}))
+    entries = await streams.fresh([0, 1], 10, 10)
+    finished = [e for e in entries if e.body and e.body.message_id != "1"]  # type: ignore[union-attr]
+    finishing = [asyncio.create_task(streams.done(entry)) for entry in finished]
+    await asyncio.sleep(0)
+    finishing[0].cancel()  # its lane was given up: the others' work is done all the same
+    await asyncio.gather(*finishing, return_exceptions=True)
+    left = [e for shard in (0, 1) for e in await Streams(redis, 2).pending(shard)]
+    assert len(finished) == 4
+    assert [e.body.message_id for e in left] == ["1", "1"]  # type: ignore[union-attr]
+    assert await redis.xlen("heard:0") == await redis.xlen("heard:1") == 1
 
 
 async def test_poison_is_set_aside_with_its_error_and_without_personal_data(redis: Redis) -> None:
