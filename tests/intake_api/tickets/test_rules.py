@@ -91,7 +91,7 @@ def test_no_decision_leaves_the_table_or_goes_below_the_level(
     matter = TAXONOMY.matter(found.changes.get("category", category) or "")
     if matter and "level" in found.changes:
         assert rank(found.changes["level"]) >= rank(floor_of(matter))
-    if found.to == "self_handled":
+    if found.to == "self_handled" and state != found.to:  # a mark leaves it there, whoever sets it
         assert matter is not None
         assert matter.grid_duty
         assert actor.role in ("grid", "micro_worker")
@@ -193,3 +193,15 @@ def test_a_few_letters_are_no_answer(reply: str) -> None:
 )
 def test_a_reply_that_says_what_was_found_and_done_answers(reply: str) -> None:
     assert answers(reply)
+
+
+def test_an_enquiry_is_answered_from_any_open_state_by_who_may_answer_and_nothing_else_is() -> None:
+    asked = replace(LIFT, kind="enquiry", state="candidate", category=None, level="community")
+    words = {"public_reply": "带身份证到社区服务中心办理。"}
+    found = verdict(asked, "answer", COMMUNITY, **words)
+    assert isinstance(found, Decision)
+    assert (found.to, found.changes["public_reply"]) == ("done", words["public_reply"])
+    assert code(verdict(asked, "answer", COMMUNITY, public_reply=" ")) == "text_missing"
+    assert [code(verdict(asked, "answer", who, **words)) for who in (GRID, WATER, ASSISTANT)] == ["not_yours"] * 3
+    assert code(verdict(LIFT, "answer", COMMUNITY, **words)) == "not_an_enquiry"
+    assert code(verdict(replace(asked, state="archived"), "answer", COMMUNITY, **words)) == "no_such_move"
