@@ -14,7 +14,7 @@ from nlp.match import match
 from nlp.match_rules import MatchRules
 from nlp.schema import Earlier, Kind, MatterSketch, Place, RankedCategory, Utterance
 from nlp.taxonomy import Taxonomy
-from nlp.thread import attach, fragments, grown
+from nlp.thread import belongs, fragments, grown
 
 Transcript = Mapping[str, Any]
 Message = Mapping[str, Any]
@@ -97,9 +97,10 @@ class Conversation:
         elif heard.kind == "report":
             self._report(message["id"], u, heard)
         else:
-            found = attach(heard.kind, u, list(self.sketches.values()), category=heard.category, place=heard.place, rules=self.rules)
-            for matter in found.matters:
-                self._hang(message["id"], matter)
+            known = list(self.sketches.values())
+            found = belongs({heard.kind: 1.0}, u, known, category=heard.category, place=heard.place, rules=self.rules)
+            if found.matter:
+                self._hang(message["id"], found.matter)
             if found.reason == "pending" and found.likely:
                 self.guesses[message["id"]] = found.likely
 

@@ -156,6 +156,11 @@ def _category(said: RankedCategory, of: str | None, rules: MatchRules) -> dict[s
     return shares
 
 
+def is_foreign(said: RankedCategory, of: str | None, rules: MatchRules) -> bool:
+    """Surely of another category, and of none that is taken for the matter's."""
+    return said.accepted and said.best != of and not rules.confusable(said.best, of)
+
+
 def _meaning(matter: str, vectors: Vectors | None) -> float:
     """Cosine with the nearest text above that of strangers; 0 where no encoder speaks."""
     rows = vectors.matters.get(matter) if vectors else None
@@ -238,6 +243,7 @@ def _is_exact(place: Place) -> bool:
 
 
 def agreement(a: Place, b: Place) -> float:
-    """How many levels of place both name alike: building, unit, room, spot, road 1 each, estate a half."""
-    levels = sum(1.0 for f in ("building", "unit", "room", "spot", "road") if getattr(a, f) and getattr(a, f) == getattr(b, f))
-    return levels + (0.5 if a.estate and a.estate == b.estate else 0.0)
+    """How many levels of place both name alike: building, unit, room, spot, road 1 each, estate a half. "南门" is also "小区南门"."""
+    levels = sum(1.0 for f in ("building", "unit", "room", "road") if getattr(a, f) and getattr(a, f) == getattr(b, f))
+    spots = bool(a.spot and b.spot) and (str(a.spot) in str(b.spot) or str(b.spot) in str(a.spot))
+    return levels + spots + (0.5 if a.estate and a.estate == b.estate else 0.0)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from nlp.evidence import Signal, Vectors, likeness, weigh
+from nlp.evidence import Signal, Vectors, agreement, likeness, weigh
 from nlp.match_rules import MatchRules, load_rules
 from nlp.place import conflicts
 from nlp.schema import Earlier, Match, MatterSketch, Place, RankedCategory
@@ -64,9 +64,23 @@ def choose(rows: Mapping[str, Evidence], allowed: Sequence[str], weights: Mappin
 
 
 def possible(place: Place, at: datetime, sketch: MatterSketch, rules: MatchRules) -> bool:
-    """False where the two cannot be one matter: another building, unit, room, estate, or silent for too long."""
+    """False where the two cannot be one matter: at another place, or silent for too long."""
     hours = abs((at - sketch.last_at).total_seconds()) / 3600
-    return hours <= rules.window_h(sketch.category) and not conflicts(place, sketch.place)
+    return hours <= rules.window_h(sketch.category) and not apart(place, sketch, rules)
+
+
+def apart(place: Place, sketch: MatterSketch, rules: MatchRules) -> bool:
+    """Another building, unit, room or estate; and where a trouble does not hit many places at once, a place that has nothing in
+    common with the matter's ("14栋" and "麓湖郡南门")."""
+    if conflicts(place, sketch.place):
+        return True
+    if sketch.category in rules.wide or agreement(place, sketch.place):
+        return False
+    return any(_named(place, fields) and _named(sketch.place, fields) for fields in (("estate", "building", "road"), ("spot",)))
+
+
+def _named(place: Place, fields: tuple[str, ...]) -> bool:
+    return any(getattr(place, field) for field in fields)
 
 
 def _judge(sketch: MatterSketch, row: Evidence, p: float, signal: Signal, rules: MatchRules) -> Match:

@@ -21,7 +21,9 @@ EVIDENCE = (
 
 
 class Thresholds(BaseModel):
-    """Probabilities: join unasked, suggest to a person, open a new one that names the settled old one, attach a follow-up."""
+    """Probabilities: join unasked, suggest to a person, open a new one that names the settled old one, attach other words, take
+    words for a new report after all. `doubt`: how likely, for one that words are of the matter, they may be a report of something else.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,6 +31,8 @@ class Thresholds(BaseModel):
     suggest: float
     recurs: float
     attach: float
+    doubt: float
+    new: float
 
 
 class Burst(BaseModel):

@@ -163,6 +163,13 @@ class Understander:
             model_version=self.models.version,
         )
 
+    def read_closer(self, u: Understanding, utterance: Utterance, gazetteer: Gazetteer | None = None) -> Understanding:
+        """The same with category, place and delicacy, which `understand` spares what it takes for small talk or an answer of staff."""
+        places = u.places or self.places(utterance.text, gazetteer, utterance.home)
+        category = u.category if u.category.top else in_context(self.category(utterance.text), utterance, _rules().context)
+        delicate = self._is_delicate(normalise(utterance.text[:MAX_TEXT]).text, category)
+        return replace(u, category=category, places=places, place=places[0] if places else Place(), delicate=delicate)
+
     def warm(self) -> None:
         """Loads the dictionaries that are read on first use (1-2 s), so that no resident waits for them."""
         warm_dictionaries()

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from nlp.evidence import NOWHERE, UNRANKED, Signal, Vectors, weigh
-from nlp.match import choose
+from nlp.evidence import NOWHERE, UNRANKED, Signal, Vectors, is_foreign, weigh
+from nlp.match import apart, choose, possible
 from nlp.match_rules import MatchRules, load_rules
 from nlp.place import conflicts
-from nlp.schema import Kind, MatterSketch, Place, RankedCategory, Utterance
+from nlp.schema import KINDS, Kind, MatterSketch, Place, RankedCategory, Utterance
 
+TELLING: tuple[Kind, ...] = ("report", "supplement", "follow_up", "reply")
+"""Kinds of messages that may belong to a matter."""
 Reason = Literal["quote", "own", "place", "words", "latest", "pending", "none"]
 
 
 @dataclass(frozen=True, slots=True)
-class Attachment:
-    """The matters a message belongs to, best first. Reason "pending": nothing fits yet, a report of the same sender may follow
-    and take it along (`fragments`); `likely` is then the best guess if none does.
+class Belonging:
+    """What to take a message for: a report (nlp.match says of which matter), words about `matter`, or neither (`matter` None).
+
+    Reason "pending": nothing fits yet, a report of the same sender may follow and take it along (`fragments`); `likely` is the
+    best guess if none does, `probability` that it belongs there if it tells of any matter.
     """
 
-    matters: tuple[str, ...]
-    reason: Reason
+    kind: Kind
+    matter: str | None = None
+    reason: Reason = "none"
     probability: float = 0.0
     likely: str | None = None
 
 
-def attach(
-    kind: Kind,
+def tells(scores: Mapping[str, float]) -> bool:
+    """Whether it is likelier that a message tells of some matter, in whichever way, than that it is of any one other kind."""
+    return sum(scores.get(kind, 0.0) for kind in TELLING) > max(scores.get(kind, 0.0) for kind in KINDS if kind not in TELLING)
+
+
+def belongs(
+    scores: Mapping[str, float],
     utterance: Utterance,
     sketches: Sequence[MatterSketch],
     *,
@@ -37,23 +47,40 @@ def attach(
     place: Place = NOWHERE,
     vectors: Vectors | None = None,
     rules: MatchRules | None = None,
-) -> Attachment:
-    """The matter of a supplement, a follow-up or a reply of staff; for reports see nlp.match.
+) -> Belonging:
+    """Weighs kinds and matters together: what the gate thinks of each kind (`scores`), times what speaks for each matter if the
+    message is of that kind. What may well be a report of something else hangs on no matter: there its trouble would be hidden,
+    while a ticket too many is merged with a tap.
 
-    `utterance.previous` must carry the matters of earlier messages, `utterance.at` must be set. Other kinds belong to nothing.
+    `utterance.previous` must carry the matters of earlier messages, `utterance.at` must be set.
     """
     rules = rules or load_rules()
-    if kind not in rules.weights or utterance.at is None or not sketches:
-        return Attachment((), "pending" if kind == "supplement" else "none")
+    if not tells(scores) or utterance.at is None:
+        return Belonging(max(KINDS, key=lambda kind: scores.get(kind, 0.0)))
+    total = sum(scores.get(kind, 0.0) for kind in TELLING)
+    kinds = {kind: scores.get(kind, 0.0) / total for kind in TELLING}
     signal = signal_of(utterance, utterance.at, category, place)
     rows = weigh(signal, sketches, rules, vectors)
-    shares = choose(rows, [s.id for s in sketches if may_hang(kind, signal, s, rules)], rules.weights[kind])
-    best = max(shares, key=lambda i: (shares[i], i), default=None)
-    if best is None:
-        return Attachment((), "pending" if kind == "supplement" else "none")
-    if shares[best] < rules.thresholds.attach:
-        return Attachment((), "pending" if kind == "supplement" else "none", shares[best], best)
-    return Attachment((best,), _why(rows[best]), shares[best], best)
+    shares = {kind: _shares(kind, signal, sketches, rows, rules) for kind in TELLING}
+    of = {s.id: {kind: kinds[kind] * shares[kind].get(s.id, 0.0) for kind in TELLING} for s in sketches}
+    best = max(of, key=lambda i: (sum(of[i].values()), i), default=None)
+    probability = sum(of[best].values()) if best else 0.0
+    limits = rules.thresholds
+    if best and probability >= limits.attach and kinds["report"] - of[best]["report"] <= limits.doubt * probability:
+        kind = max(TELLING, key=lambda kind: of[best][kind])
+        return Belonging(kind, None if kind == "report" else best, _why(rows[best]), probability, best)
+    new = kinds["report"] * (1 - sum(shares["report"].values()))
+    likeliest = max(TELLING, key=lambda kind: kinds[kind])
+    if likeliest == "report" or new > max(probability, limits.new):
+        return Belonging("report", None, "none", probability, best)
+    return Belonging(likeliest, None, "pending" if likeliest == "supplement" else "none", probability, best)
+
+
+def _shares(
+    kind: Kind, signal: Signal, sketches: Sequence[MatterSketch], rows: Mapping[str, Mapping[str, float]], rules: MatchRules
+) -> dict[str, float]:
+    """Matter → probability that a message which is of this kind belongs to it."""
+    return choose(rows, [s.id for s in sketches if may_hang(kind, signal, s, rules)], rules.weights[kind])
 
 
 def signal_of(utterance: Utterance, at: datetime, category: RankedCategory, place: Place) -> Signal:
@@ -72,11 +99,17 @@ def signal_of(utterance: Utterance, at: datetime, category: RankedCategory, plac
 
 
 def may_hang(kind: Kind, signal: Signal, sketch: MatterSketch, rules: MatchRules) -> bool:
-    """Another place is another matter, except for a reporter who corrects themselves and for an explicit quote."""
+    """Another place is another matter, except for a reporter who corrects themselves and for an explicit quote. Staff on their
+    rounds come upon new troubles: with a place of its own, or surely of another category, it is no answer to this matter."""
+    if kind == "report":
+        return possible(signal.place, signal.at, sketch, rules)
     if signal.at - sketch.last_at > timedelta(hours=rules.hangs_within_h(kind, sketch.category)):
         return False
-    may_contradict = sketch.id in signal.quoted or (kind == "supplement" and signal.sender in sketch.senders)
-    return may_contradict or not conflicts(signal.place, sketch.place)
+    if sketch.id in signal.quoted or (kind == "supplement" and signal.sender in sketch.senders):
+        return True
+    if kind == "reply" and (apart(signal.place, sketch, rules) or is_foreign(signal.category, sketch.category, rules)):
+        return False
+    return not conflicts(signal.place, sketch.place)
 
 
 def _why(row: dict[str, float]) -> Reason:

@@ -10,25 +10,20 @@ from bot.assistant.asked import asked_words
 from bot.assistant.assemble import household_of, sketches_of, utterance_of, vectors_of
 from bot.assistant.commands import my_matters
 from bot.assistant.evidence import fetch_media, matter_of_album, note_media
-from bot.assistant.filing import Telling, file_report, guide, judgement, matches_of, place_in
+from bot.assistant.filing import Telling, file_report, guide, judgement, place_in
 from bot.assistant.incidents import point_to_incident
 from bot.assistant.memory import OpenMatter
 from bot.assistant.progress import edit_group_card, progress_words, remember_ticket
 from bot.assistant.turn import Turn, heed_flood
 from bot.wording import say
 from intake_api.contracts import SupplementIn
-from nlp.place import conflicts, merge_places
-from nlp.schema import Earlier, Kind, Understanding, Utterance
+from nlp.place import merge_places
+from nlp.schema import Earlier, Understanding, Utterance
 from nlp.settled import says_settled
-from nlp.thread import Attachment, attach, grown
+from nlp.thread import Belonging, belongs, grown, tells
 
 # a progress line for one matter at most this often
 PROGRESS_AGAIN = timedelta(minutes=30)
-# what the gate must at least think of a report before words that hang on nothing are filed as one; set with the gate's own
-# cross-author answers in mind (it calls one report in five something else), not fitted
-REPORT_AFTER_ALL = 0.2
-# what it must think of a supplement before an unsure report of somebody who just told of a matter is taken for more of that
-SUPPLEMENT_AFTER_ALL = 0.3
 
 
 async def hear_talk(turn: Turn) -> None:
@@ -41,10 +36,10 @@ async def hear_talk(turn: Turn) -> None:
     note_media(turn)
     utterance = utterance_of(turn)
     u = turn.ports.understander.understand(utterance, turn.gazetteer)
-    if _is_supplement_after_all(turn, utterance, u):
-        u = replace(u, kind="supplement")
-    elif _is_new_after_all(turn, utterance, u):
-        u = replace(u, kind="report")
+    if tells(u.kind_scores):
+        u = turn.ports.understander.read_closer(u, utterance, turn.gazetteer)
+    found = _belonging(turn, utterance, u)
+    u = replace(u, kind=found.kind)
     outcome = turn.outcome
     outcome.kind, outcome.understanding = u.kind, u
     outcome.category, outcome.confidence = u.category.best, u.category.confidence
@@ -55,7 +50,7 @@ async def hear_talk(turn: Turn) -> None:
     elif u.kind == "report":
         await file_report(turn, utterance, u)
     elif u.kind in ("supplement", "follow_up", "reply"):
-        await _add_to_matter(turn, utterance, u)
+        await _add_to_matter(turn, utterance, u, found)
     elif u.kind == "question":
         await answer(turn, u)
     _remember(turn, u)
@@ -108,20 +103,15 @@ async def _alarm(turn: Turn, matter: OpenMatter, u: Understanding) -> None:
         matter.emergency = True
 
 
-async def _add_to_matter(turn: Turn, utterance: Utterance, u: Understanding) -> None:
+async def _add_to_matter(turn: Turn, utterance: Utterance, u: Understanding, found: Belonging) -> None:
     """A supplement, a follow-up or a reply of staff goes to the matter it belongs to, or to none."""
-    found = _hangs_on(turn, u.kind, utterance, u)
-    matter = next((turn.memory.matters[i] for i in found.matters if i in turn.memory.matters), None)
+    matter = turn.memory.matters.get(found.matter or "")
     awaited = turn.memory.awaiting(turn.person, "place")
     if matter is None and awaited and _names_place(turn, u):
         matter = turn.memory.matters.get(awaited.ticket)
     # who asks after a matter they know fears more than they see: there words of danger count, a guess of the model does not
     alarm = u.emergency and (u.kind == "supplement" or matter is None or u.emergency.cues)
     if alarm and not turn.is_staff and not (matter and matter.emergency):
-        await file_report(turn, utterance, u)
-        return
-    if _is_report_after_all(u, matter):
-        turn.outcome.kind = "report"
         await file_report(turn, utterance, u)
         return
     if matter is None:
@@ -142,44 +132,11 @@ async def _add_to_matter(turn: Turn, utterance: Utterance, u: Understanding) -> 
         await _tell_progress(turn, matter)
 
 
-def _hangs_on(turn: Turn, kind: Kind, utterance: Utterance, u: Understanding) -> Attachment:
+def _belonging(turn: Turn, utterance: Utterance, u: Understanding) -> Belonging:
+    """Where the message belongs, its kind reconsidered in view of the chat's matters; what alarms is of the kind it was heard as."""
     known = sketches_of(turn)
-    return attach(kind, utterance, known, category=u.category, place=u.place, vectors=vectors_of(turn, u.masked.text, known))
-
-
-def _is_supplement_after_all(turn: Turn, utterance: Utterance, u: Understanding) -> bool:
-    """Hardly a report, of no sure category, and its sender told of a matter a moment ago: more words about that one."""
-    if u.kind != "report" or u.emergency or u.category.accepted or u.kind_scores.get("supplement", 0.0) < SUPPLEMENT_AFTER_ALL:
-        return False
-    found = _hangs_on(turn, "supplement", utterance, u)
-    return any(turn.person in turn.memory.matters[i].senders for i in found.matters if i in turn.memory.matters)
-
-
-def _is_new_after_all(turn: Turn, utterance: Utterance, u: Understanding) -> bool:
-    """Whether a report of a new matter is likelier than more words about any known one: what the gate thinks of each kind, times
-    what matching thinks of each matter if it is of that kind."""
-    told = u.kind_scores.get("report", 0.0)
-    if u.kind not in ("supplement", "follow_up") or u.emergency or turn.is_staff or told < REPORT_AFTER_ALL or not turn.memory.matters:
-        return False
-    matches = matches_of(turn, utterance, Telling(u.masked.text, u.category, u.place, None))
-    known = {m.matter: told * m.probability for m in matches}
-    new = told - sum(known.values())
-    kinds: tuple[Kind, ...] = ("supplement", "follow_up")
-    for kind in kinds:
-        found = _hangs_on(turn, kind, utterance, u)
-        if found.likely:
-            known[found.likely] += u.kind_scores.get(kind, 0.0) * found.probability
-    return new >= REPORT_AFTER_ALL and new > max(known.values(), default=0.0)
-
-
-def _is_report_after_all(u: Understanding, matter: OpenMatter | None) -> bool:
-    """Words read as belonging to a matter that are a report of their own: of a sure category, and they hang on nothing, or
-    they name another place and another trouble than the matter they were taken for ("7栋楼道灯不亮了" after one's own lift)."""
-    if u.kind not in ("supplement", "follow_up") or not u.category.accepted:
-        return False
-    if matter is None:
-        return u.kind_scores.get("report", 0.0) >= REPORT_AFTER_ALL
-    return matter.category not in {m for m, _ in u.category.top[:2]} and conflicts(u.place, matter.place)
+    kinds: dict[str, float] = {u.kind: 1.0} if u.emergency else u.kind_scores
+    return belongs(kinds, utterance, known, category=u.category, place=u.place, vectors=vectors_of(turn, u.masked.text, known))
 
 
 async def supplement(turn: Turn, matter: OpenMatter, u: Understanding, *, kind: str, edit_of: str = "") -> None:

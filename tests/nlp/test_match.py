@@ -156,3 +156,12 @@ def test_the_same_trouble_at_another_spot_is_less_likely_the_same_matter() -> No
     here = told([known], "俺也看见了，拉货过去差点翻车", category=manhole)[0]
     elsewhere = told([known], "菜市场西门那个也是，整个翻在路边", Place(spot="菜市场西门"), manhole)[0]
     assert elsewhere.probability < here.probability
+
+
+def test_places_with_nothing_in_common_are_two_matters_except_for_wide_troubles() -> None:
+    lamp = RankedCategory((("facility.streetlight", 0.95),), True)
+    known = sketch(category="facility.streetlight", text="14栋出来那条路灯不亮", building="14")
+    assert told([known], "我们麓湖郡南门那排灯也不亮", Place(estate="麓湖郡", spot="南门"), lamp)[0].probability == 0
+    water = RankedCategory((("facility.water", 0.95),), True)
+    outage = sketch(category="facility.water", text="14栋停水了", building="14")
+    assert told([outage], "麓湖郡也停水", Place(estate="麓湖郡"), water)[0].probability > 0

@@ -2,7 +2,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from nlp.schema import Earlier, Kind, MatterSketch, Place, RankedCategory, Utterance
-from nlp.thread import attach, fragments, grown
+from nlp.thread import belongs, fragments, grown
 
 NOW = datetime(2026, 6, 2, 8, 0, tzinfo=UTC)
 
@@ -32,28 +32,28 @@ def said(text: str, sender: str, **more: object) -> Utterance:
 
 
 def test_a_follow_up_without_a_place_goes_to_the_matter_of_its_sender() -> None:
-    assert attach("follow_up", said("还没修好？", "u1"), [LIFT, TOILET]).matters == ("A",)
+    assert belongs({"follow_up": 1.0}, said("还没修好？", "u1"), [LIFT, TOILET]).matter == "A"
 
 
 def test_a_follow_up_goes_where_its_words_and_category_point() -> None:
     toilet = RankedCategory((("facility.toilet", 0.8),), True)
-    assert attach("follow_up", said("公厕有水了没", "u3"), [LIFT, TOILET], category=toilet).matters == ("B",)
+    assert belongs({"follow_up": 1.0}, said("公厕有水了没", "u3"), [LIFT, TOILET], category=toilet).matter == "B"
 
 
 def test_a_quote_decides() -> None:
-    found = attach("follow_up", said("怎么样了", "u9", quoted=TALK[0]), [LIFT, TOILET])
-    assert (found.matters, found.reason) == (("A",), "quote")
+    found = belongs({"follow_up": 1.0}, said("怎么样了", "u9", quoted=TALK[0]), [LIFT, TOILET])
+    assert (found.matter, found.reason) == ("A", "quote")
 
 
 def test_a_photo_after_the_text_hangs_on_the_report() -> None:
     talk = (earlier("m1", "u1", 0.4, "3栋电梯停了", "report", ("A",)),)
     photo = Utterance("", sender="u1", at=NOW, media="photo", previous=talk)
-    assert attach("supplement", photo, [replace(LIFT, last_at=ago(0.4))]).matters == ("A",)
+    assert belongs({"supplement": 1.0}, photo, [replace(LIFT, last_at=ago(0.4))]).matter == "A"
 
 
 def test_a_place_before_its_report_waits_and_is_taken_along() -> None:
     place = Utterance("12号楼", sender="u5", at=NOW, previous=())
-    assert attach("supplement", place, []).reason == "pending"
+    assert belongs({"supplement": 1.0}, place, []).reason == "pending"
     talk = (
         earlier("m0", "u5", 9, "昨天的事", "chat"),
         earlier("m1", "u5", 0.5, "12号楼", "supplement"),
@@ -74,19 +74,19 @@ def test_fragments_stop_at_an_earlier_report_and_at_old_ones() -> None:
 
 
 def test_chat_and_notices_belong_to_nothing() -> None:
-    assert attach("chat", said("哈哈哈", "u1"), [LIFT]).matters == ()
-    assert attach("notice", said("电梯年检通知", "p1"), [LIFT]).matters == ()
+    assert belongs({"chat": 1.0}, said("哈哈哈", "u1"), [LIFT]).matter is None
+    assert belongs({"notice": 1.0}, said("电梯年检通知", "p1"), [LIFT]).matter is None
 
 
 def test_nobody_elses_message_about_another_building_is_hung_on_a_matter() -> None:
-    assert attach("follow_up", said("7栋的电梯呢", "u3"), [LIFT], place=Place(building="7")).matters == ()
+    assert belongs({"follow_up": 1.0}, said("7栋的电梯呢", "u3"), [LIFT], place=Place(building="7")).matter is None
 
 
 def test_a_reporter_may_correct_their_own_building() -> None:
     talk = (earlier("m1", "u1", 0.5, "3栋电梯停了", "report", ("A",)),)
     fresh = replace(LIFT, last_at=ago(0.5))
     words = Utterance("说错了，是5栋", sender="u1", at=NOW, previous=talk)
-    assert attach("supplement", words, [fresh], place=Place(building="5")).matters == ("A",)
+    assert belongs({"supplement": 1.0}, words, [fresh], place=Place(building="5")).matter == "A"
     assert grown(fresh, "supplement", "说错了，是5栋", Place(building="5"), NOW, "u1").place.building == "5"
 
 
@@ -110,5 +110,33 @@ def test_who_asks_after_an_old_matter_means_it_though_new_reports_would_open_ano
     old = sketch("A", "housing.elevator", "3栋电梯停了", 60 * 24 * 10, "u1", Place(building="3"))
     asking = Utterance("都十天了，电梯什么时候能修好", sender="u1", at=NOW, previous=())
     lift = RankedCategory((("housing.elevator", 0.9),), True)
-    assert attach("follow_up", asking, [old], category=lift).matters == ("A",)
-    assert attach("supplement", asking, [old], category=lift).matters == ()
+    assert belongs({"follow_up": 1.0}, asking, [old], category=lift).matter == "A"
+    assert belongs({"supplement": 1.0}, asking, [old], category=lift).matter is None
+
+
+LEAK = RankedCategory((("housing.leak", 0.95),), True)
+
+
+def test_what_may_as_well_be_a_report_of_something_else_hangs_on_nothing() -> None:
+    heard = {"report": 0.4, "supplement": 0.5, "chat": 0.1}
+    found = belongs(heard, said("7栋楼顶漏水了", "u1"), [LIFT, TOILET], category=LEAK, place=Place(building="7"))
+    assert (found.kind, found.matter) == ("report", None)
+
+
+def test_more_words_of_ones_own_that_half_sound_like_a_report_stay_with_the_matter() -> None:
+    talk = (earlier("m1", "u1", 0.5, "3栋电梯停了", "report", ("A",)),)
+    words = Utterance("我妈堵在一楼上不去", sender="u1", at=NOW, previous=talk)
+    found = belongs({"report": 0.45, "supplement": 0.5, "chat": 0.05}, words, [replace(LIFT, last_at=ago(0.5))])
+    assert (found.kind, found.matter) == ("supplement", "A")
+
+
+def test_small_talk_stays_small_talk_unless_all_that_tells_of_a_matter_outweighs_it() -> None:
+    assert belongs({"chat": 0.7, "follow_up": 0.3}, said("还没修好？", "u1"), [LIFT]).kind == "chat"
+    found = belongs({"chat": 0.4, "follow_up": 0.35, "supplement": 0.25}, said("电梯还没修好？", "u1"), [LIFT])
+    assert (found.kind, found.matter) == ("follow_up", "A")
+
+
+def test_what_staff_come_upon_elsewhere_is_no_answer_to_an_open_matter() -> None:
+    rounds = Utterance("巡到7栋，楼顶漏水", "property", "p1", at=NOW, previous=TALK)
+    assert belongs({"reply": 1.0}, rounds, [LIFT], place=Place(estate="旧澡堂家属院")).matter is None
+    assert belongs({"reply": 1.0}, rounds, [LIFT], category=LEAK).matter is None
