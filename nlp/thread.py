@@ -1,4 +1,4 @@
-"""Where a message that is no new report belongs: quotes, bursts of one sender, follow-ups without a place, replies of staff."""
+"""What a message is and where it belongs, decided in one: new report, words about an open matter, or neither; bursts of one sender."""
 
 from __future__ import annotations
 
