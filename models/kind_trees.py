@@ -64,7 +64,7 @@ def blind_ranker(data: Path, unread: Collection[str] = ()) -> Ranker:
 
 
 _TEMPERATURE = 0.066
-"""That of category_v1; its folds take longer than they would change it."""
+"""That of category_v2; its folds take longer than they would change it."""
 
 
 def features_of(utterance: Utterance, text: str, model: LinearModel, ranked: RankedCategory | None) -> Array:

