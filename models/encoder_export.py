@@ -48,8 +48,7 @@ class Graph:
 
 def export(bert: BertModel, path: Path) -> None:
     """`encoder.onnx`: input_ids, attention_mask int64 [n, t] → vectors float32 [n, hidden], the mean of the states, each of length 1;
-    first float32 [n, hidden], the state of `<s>`, which a tuned model may use for what a message is in its situation; states float32
-    [n, t, hidden], those of all pieces. What is not asked for is not worked out."""
+    first float32 [n, hidden], the state of `<s>`, which a tuned model may use for what a message is in its situation."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     model = build_graph(bert)
@@ -80,12 +79,9 @@ def build_graph(bert: BertModel) -> onnx.ModelProto:
     length = graph.op("ReduceL2", total, graph.numbers(1), keepdims=1)  # the mean's length falls out of the L2 norm
     graph.nodes.append(helper.make_node("Div", [total, length], ["vectors"], name="vectors"))
     graph.nodes.append(helper.make_node("Gather", [x, graph.constant(np.array(0, np.int64))], ["first"], name="first", axis=1))
-    graph.nodes.append(helper.make_node("Identity", [x], ["states"], name="states"))
     shape = ["n", "t"]
     inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name in ("input_ids", "attention_mask")]
-    hidden = int(config.hidden_size)
-    shapes: dict[str, list[str | int | None]] = {"vectors": ["n", hidden], "first": ["n", hidden], "states": ["n", "t", hidden]}
-    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", int(config.hidden_size)]) for name in ("vectors", "first")]
     body = helper.make_graph(graph.nodes, "encoder", inputs, outputs, graph.constants)
     return helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
 

@@ -62,7 +62,6 @@ def write_encoder(student: BertModel, heads: dict[str, Any], taught: Lessons, fo
 
     export(student, folder / "encoder.onnx")
     described: dict[str, Any] = {c.name: {"labels": list(c.labels), "reads": "first" if c.first else "vectors"} for c in taught.choices}
-    described |= {r.name: {"labels": ["opens", "closes"], "reads": "states"} for r in taught.readings}
     tensors = {}
     for name, head in heads.items():
         scale = SPREAD if described[name]["reads"] == "vectors" else 1.0

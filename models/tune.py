@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.answering import letter_words
-from models.composed.reading import questions
 from models.corpora import Labelled, Letter, hotline_items, labelled_real, letters, question_pairs
 from models.distil import batches, padded, pooled, unlabelled
 from models.kind import Example, conversation_examples, single_examples
 from models.talks import is_held_out, training_singles, training_talks
 from nlp.context import in_words
-from nlp.encoder import side_by_side
 from nlp.gate import plain_to_see
 from nlp.schema import KINDS
 from nlp.taxonomy import load_taxonomy
@@ -64,21 +62,10 @@ class Contrast:
     share: float = 1.0
 
 
-@dataclass(frozen=True)
-class Reading:
-    """Rows of (question, passage, where its answer begins and ends in code points; 0, 0 where it holds none): the reader marks the first
-    and the last piece of the answer, or `<s>` for both."""
-
-    name: str
-    rows: list[tuple[str, str, int, int]]
-    size: int = 12
-
-
 @dataclass
 class Lessons:
     choices: list[Choice] = field(default_factory=list)
     contrasts: list[Contrast] = field(default_factory=list)
-    readings: list[Reading] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
 
 
@@ -104,7 +91,6 @@ def lessons(data: Path, *, held_out: bool = False) -> Lessons:
             Contrast("questions", question_pairs(data), share=0.5),
             _replies(data, letter_rows),
         ],
-        [Reading("answer", [row for row in questions() if not is_held_out(row[1])])],
         random.Random(SEED).sample(unlabelled(data), KEPT),
     )
 
@@ -192,7 +178,6 @@ def tune(
     torch.manual_seed(SEED)
     hidden = int(student.config.hidden_size)
     heads = {choice.name: nn.Linear(hidden, len(choice.labels)) for choice in taught.choices}
-    heads |= {reading.name: nn.Linear(hidden, 2) for reading in taught.readings}
     student.embeddings.requires_grad_(requires_grad=False)
     student.train()
     body = [p for p in student.parameters() if p.requires_grad]
@@ -208,8 +193,6 @@ def tune(
                 loss = _choose(student, tokenizer, heads[lesson.name], lesson, rows)
             elif isinstance(lesson, Contrast):
                 loss = _contrast(student, tokenizer, lesson, rows)
-            elif isinstance(lesson, Reading):
-                loss = _read_for(student, tokenizer, heads[lesson.name], rows)
             else:
                 loss = _keep(student, teacher, tokenizer, rows)
         loss.backward()
@@ -228,12 +211,10 @@ def tune(
 def _plan(taught: Lessons, epoch: int) -> list[tuple[Any, Sequence[Any]]]:
     rng = random.Random(SEED + epoch)
     steps: list[tuple[Any, Sequence[Any]]] = []
-    given: list[Choice | Contrast | Reading] = [*taught.choices, *taught.contrasts, *taught.readings]
+    given: list[Choice | Contrast] = [*taught.choices, *taught.contrasts]
     for lesson in given:
-        share = 1.0 if isinstance(lesson, Reading) else lesson.share
-        drawn: list[Any] = rng.sample(lesson.rows, round(share * len(lesson.rows)))
-        long = 1 if isinstance(lesson, Reading) else 0
-        rows = sorted(drawn, key=lambda row: len(row[long]) + 8 * rng.random())
+        drawn: list[Any] = rng.sample(lesson.rows, round(lesson.share * len(lesson.rows)))
+        rows = sorted(drawn, key=lambda row: len(row[0]) + 8 * rng.random())
         found = [rows[i : i + lesson.size] for i in range(0, len(rows), lesson.size)]
         steps += [(lesson, rows) for rows in found if len(rows) > 4]
     steps += [("keep", rows) for rows in batches(taught.kept[epoch % 3 :: 3], 32, epoch)]
@@ -272,25 +253,6 @@ def _contrast(student: BertModel, tokenizer: Tokenizer, lesson: Contrast, rows: 
     logits = SHARPNESS * asked @ offered.T
     same = torch.tensor([[i != j and rows[i][1] == text for j, text in enumerate(against)] for i in range(len(rows))])
     return functional.cross_entropy(logits.float().masked_fill(same, -1e4), torch.arange(len(rows))) * 0.5
-
-
-def _read_for(student: BertModel, tokenizer: Tokenizer, head: Any, rows: Sequence[tuple[str, str, int, int]]) -> Any:
-    import torch
-    from torch.nn import functional
-
-    pairs = [side_by_side(tokenizer, question, passage) for question, passage, _, _ in rows]
-    longest = max(len(pair.pieces) for pair in pairs)
-    ids = torch.ones((len(rows), longest), dtype=torch.long)  # 1 = <pad>
-    mask, hidden, right = torch.zeros_like(ids), torch.ones((len(rows), longest), dtype=torch.bool), []
-    for i, (pair, (*_, start, end)) in enumerate(zip(pairs, rows, strict=True)):
-        ids[i, : len(pair.pieces)], mask[i, : len(pair.pieces)] = torch.tensor(pair.pieces), 1
-        hidden[i, 0] = False
-        hidden[i, pair.first : pair.first + len(pair.offsets)] = False
-        right.append(pair.marks(start, end))
-    states = student(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-    logits = head(functional.dropout(states, 0.1)).float().masked_fill(hidden.unsqueeze(-1), -1e4)
-    answers = torch.tensor(right)
-    return sum(functional.cross_entropy(logits[:, :, side], answers[:, side]) for side in (0, 1)) * 0.5
 
 
 def _keep(student: BertModel, teacher: BertModel, tokenizer: Tokenizer, texts: Sequence[str]) -> Any:

@@ -7,19 +7,15 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 Floats = npt.NDArray[np.float32]
 Purpose = Literal["query", "passage"]
 
 BATCH = 32
-READ_PIECES = 320
 _SLOWER = ("SkipLayerNormFusion",)
 """onnxruntime's joined Add and LayerNormalization are slower on a CPU than the two: 1.28 against 1.65 ms a text of the training talks."""
 
@@ -42,14 +38,14 @@ class Encoder(Protocol):
         ...
 
 
-Output = Literal["vectors", "first", "states"]
+Output = Literal["vectors", "first"]
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
     """What a tuned encoder answers by itself: weights float32 [dimensions + 1, labels], the last row being the bias.
 
-    `reads`: the text's vector, the state of its first piece, or the states of all pieces.
+    `reads`: the text's vector, or the state of its first piece.
     """
 
     labels: tuple[str, ...]
@@ -57,41 +53,9 @@ class Head:
     reads: Output
 
     def logits(self, state: Floats) -> Floats:
-        """[…, dimensions] → […, labels] float32."""
+        """[dimensions] → [labels] float32."""
         total: Floats = state @ self.weights[:-1] + self.weights[-1]
         return total
-
-
-@dataclass(frozen=True, slots=True)
-class SideBySide:
-    """A question and a passage as one row of pieces; the passage's begin at `first` and stand at `offsets` (code points, from and to)."""
-
-    pieces: list[int]
-    first: int
-    offsets: list[tuple[int, int]]
-
-    def marks(self, start: int, end: int) -> tuple[int, int]:
-        """The pieces with which the passage's `[start:end]` begins and ends; 0, 0 where it is empty or was cut off."""
-        touched = [n for n, (a, b) in enumerate(self.offsets) if a < end and b > start]
-        return (self.first + touched[0], self.first + touched[-1]) if touched and self.offsets[-1][1] >= end else (0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Marked:
-    """How far each code point of a passage looks like the first (`opens`) and the last (`closes`) of an answer, float32 [n], as
-    logarithms of probabilities; `none`: that the passage holds no answer. Beyond what was read: the least that was found."""
-
-    opens: Floats
-    closes: Floats
-    none: float
-
-
-def side_by_side(tokenizer: Tokenizer, question: str, passage: str) -> SideBySide:
-    """`<s> question </s> passage </s>`, at most READ_PIECES pieces: the passage is cut."""
-    asked, told = tokenizer.encode(question), tokenizer.encode(passage)
-    first = len(asked.ids)
-    pieces = [*asked.ids, *told.ids[1:-1]][: READ_PIECES - 1]
-    return SideBySide([*pieces, told.ids[-1]], first, list(told.offsets[1:-1])[: len(pieces) - first])
 
 
 class OnnxEncoder:
@@ -147,21 +111,6 @@ class OnnxEncoder:
         head = self.heads[task]
         pieces = self._tokenizer.encode(text).ids
         return head.logits(self._run(pieces, head.reads)[0])
-
-    def mark(self, question: str, passage: str) -> Marked | None:
-        """Where the head `answer` sees the question answered; None where the encoder has none, or nothing can be read."""
-        head = self.heads.get("answer")
-        pair = side_by_side(self._tokenizer, question, passage)
-        if head is None or not pair.offsets:
-            return None
-        logits = head.logits(self._run(pair.pieces, head.reads)[0]).astype(np.float64)
-        seen = np.concatenate([logits[:1], logits[pair.first : pair.first + len(pair.offsets)]])
-        seen -= np.logaddexp.reduce(seen, axis=0)
-        least = seen.min(axis=0)
-        opens, closes = (np.full(len(passage), least[side], np.float32) for side in (0, 1))
-        for (start, end), (opening, closing) in zip(pair.offsets, seen[1:], strict=True):
-            opens[start:end], closes[start:end] = opening, closing
-        return Marked(opens, closes, float(seen[0].sum() / 2))
 
     def _run(self, pieces: list[int], output: Output = "vectors") -> Floats:
         ids = np.array([pieces], np.int64)

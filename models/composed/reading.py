@@ -1,9 +1,7 @@
-"""Reads `.chat` files (conversations, a message a line), `lines*.tsv` (single messages) and `reading*.jsonl` (passages with questions);
-the forms are in models/README.md."""
+"""Reads `.chat` files (conversations, a message a line) and `lines*.tsv` (single messages); the form is in models/README.md."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -61,29 +59,6 @@ def single_messages(folder: Path = FOLDER) -> list[Labelled]:
                 raise ComposedError(f"{path.name}:{number}: four tab-separated cells are expected: kind, category, true|false, text")
             group = f"composed:{number}" if path.name == "lines.tsv" else f"{path.stem}:{number}"
             found.append(Labelled(cells[3].strip(), cells[1], "", cells[0], cells[2] == "true", "composed", group))
-    return found
-
-
-def questions(folder: Path = FOLDER) -> list[tuple[str, str, int, int]]:
-    """The questions of `reading*.jsonl`: question, passage, where the answer begins and ends in it (0, 0: it holds none). Each passage is
-    also asked one question of the passage before, which it does not answer. Raises ComposedError."""
-    found: list[tuple[str, str, int, int]] = []
-    for path in sorted(folder.glob("reading*.jsonl")):
-        strange = ""
-        for number, line in enumerate(path.read_text(encoding="utf8").splitlines(), 1):
-            try:
-                row = json.loads(line)
-                text, asked = str(row["text"]), [(str(x["q"]), str(x["a"])) for x in row["asked"]]
-            except (ValueError, KeyError, TypeError) as error:
-                raise ComposedError(f'{path.name}:{number}: {{"text": …, "asked": [{{"q": …, "a": …}}]}} is expected') from error
-            for question, answer in asked:
-                start = text.find(answer)
-                if start < 0:
-                    raise ComposedError(f"{path.name}:{number}: the passage does not hold the answer to {question}")
-                found.append((question, text, start, start + len(answer)) if answer else (question, text, 0, 0))
-            if strange:
-                found.append((strange, text, 0, 0))
-            strange = next((q for q, answer in asked if answer), "")
     return found
 
 
