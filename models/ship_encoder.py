@@ -96,11 +96,7 @@ def measure(encoder: OnnxEncoder, held: Lessons) -> dict[str, Any]:
 def write_reference(folder: Path) -> None:
     encoder = OnnxEncoder(folder)
     vectors = encoder.encode(SAMPLES)
-    judged = {
-        task: [head.labels[int(encoder.judge(task, text).argmax())] for text in SAMPLES]
-        for task, head in encoder.heads.items()
-        if head.reads != "states"
-    }
+    judged = {task: [head.labels[int(encoder.judge(task, text).argmax())] for text in SAMPLES] for task, head in encoder.heads.items()}
     write_json(
         folder / "reference.json", {"texts": SAMPLES, "first_8": np.round(vectors[:, :8].astype(float), 4).tolist(), "judged": judged}
     )
