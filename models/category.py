@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
 from models.calibrate import calibration_error, coverage, softmax, temperature, thresholds
-from models.composed.reading import conversations
+from models.composed.reading import conversations, matter_messages
 from models.corpora import Labelled, labelled_real, reports_of, transcript_reports
 from models.fit import Fitted, Recipe, fit
 from models.talks import AUTHORS, training_singles
@@ -45,7 +45,7 @@ class Set:
 
 def training_set(data: Path, taxonomy: Taxonomy, encoder: Encoder | None) -> Set:
     said = [Labelled(w, m.id, "", "report", False, "catalogue", "catalogue") for m in taxonomy.matters for w in (*m.says, m.name)]
-    told = [m for m in training_singles(data) if m.category]
+    told = [m for m in (*training_singles(data), *matter_messages()) if m.category]
     talks = [r for name in AUTHORS for r in transcript_reports(data, name)]
     rows = [*said, *told, *labelled_real(data), *talks, *reports_of(conversations(), COMPOSED)]
     rows = [r for r in rows if taxonomy.matter(r.category)]

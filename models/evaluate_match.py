@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from models.answering import shipped_encoder
 from models.conversations import Conversation, Transcript, gold_matters
-from models.corpora import data_folder, transcripts
-from models.hearing import Hearing, crossed_rankers
+from models.corpora import data_folder
+from models.hearing import SETS, Hearing, crossed_rankers, talks
 from nlp.match_rules import load_rules
 from nlp.taxonomy import load_taxonomy
 
@@ -55,11 +56,14 @@ def _meant(found: dict[str, list[str]], gold: dict[str, tuple[str, ...]]) -> dic
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path)
-    parser.add_argument("--set", choices=("dev", "train_a", "train_b"), default="dev")
+    parser.add_argument("--set", choices=("dev", *SETS), default="dev")
     options = parser.parse_args()
     data, rules = data_folder(options.data), load_rules()
-    told = transcripts(data, options.set)
-    for name, ranker in (("true categories", None), ("predicted categories", crossed_rankers(data, [options.set])[options.set])):
+    told = talks(data, options.set)
+    for name, ranker in (
+        ("true categories", None),
+        ("predicted categories", crossed_rankers(data, [options.set], shipped_encoder())[options.set]),
+    ):
         hearing = Hearing(ranker)
         heard = [Conversation(t, load_taxonomy(), rules).run(hearing) for t in told]
         print(f"{options.set}, {name}:", {k: round(v, 4) for k, v in measure(told, heard).items()})

@@ -8,17 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 
+from models.cards import SHIPPED
+from models.category import COMPOSED, Set, fit_category, training_set
 from models.composed.reading import conversations
 from models.conversations import Heard, Message, Transcript
-from models.corpora import labelled_messages, labelled_real, reports_of, transcripts
+from models.corpora import transcripts
 from models.talks import AUTHORS
+from nlp.classify import rank
+from nlp.encoder import Encoder
 from nlp.evidence import NOWHERE, UNRANKED
 from nlp.home import home_from_name
+from nlp.linear import LinearModel
+from nlp.pipeline import newest
 from nlp.place import find_places
 from nlp.schema import Estate, Gazetteer, RankedCategory
+from nlp.taxonomy import load_taxonomy
+from nlp.text import normalise
 
 SETS = (*AUTHORS, "composed")
 TextRanker = Callable[[str], RankedCategory]
@@ -53,25 +59,30 @@ def _sure(category: str) -> RankedCategory:
     return RankedCategory(((category, 1.0),), True)
 
 
-def crossed_rankers(data: Path, names: Sequence[str]) -> dict[str, TextRanker]:
-    """For each set of transcripts a ranker that learned from single messages and from the other training sets only."""
-    return {name: ranker(data, [n for n in SETS if n != name]) for name in names}
+def crossed_rankers(data: Path, names: Sequence[str], encoder: Encoder | None) -> dict[str, TextRanker]:
+    """For each set of transcripts the product's category model, learned again without that set; temperatures and thresholds are the
+    shipped ones. About a minute a set, and another for the encoder."""
+    train = training_set(data, load_taxonomy(), encoder)
+    return {name: _ranker(train, name, encoder) for name in names}
+
+
+def _ranker(train: Set, without: str, encoder: Encoder | None) -> TextRanker:
+    source = COMPOSED if without == "composed" else without
+    fitted = fit_category(train, np.array([row.source != source for row in train.rows]), encoder)
+    folder = newest(SHIPPED, "category")
+    assert folder is not None  # noqa: S101  # the package brings one
+    shipped = LinearModel.load(folder).config
+    fitted.config.update({key: shipped[key] for key in ("temperature", "head", "accept_alone", "accept_joined") if key in shipped})
+    model = fitted.runtime()
+
+    def rank_text(text: str) -> RankedCategory:
+        read = normalise(text).text
+        vector = encoder.encode([read])[0] if encoder and read.strip() else None
+        return rank(read, model, load_taxonomy(), vector)
+
+    return rank_text
 
 
 def talks(data: Path, name: str) -> list[dict[str, Any]]:
     """The transcripts of an author; "composed" are those of this project."""
     return conversations() if name == "composed" else transcripts(data, name)
-
-
-def ranker(data: Path, names: Sequence[str]) -> TextRanker:
-    rows = [r for r in (*labelled_messages(data), *labelled_real(data)) if r.category]
-    rows += [r for n in names for r in reports_of(talks(data, n), n) if r.kind == "report"]
-    words = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, min_df=2, max_features=60_000)
-    model = LogisticRegression(C=20, max_iter=200).fit(words.fit_transform([r.text for r in rows]), [r.category for r in rows])
-
-    def rank(text: str) -> RankedCategory:
-        shares = model.predict_proba(words.transform([text]))[0]
-        best = np.argsort(-shares)[:5]
-        return RankedCategory(tuple((str(model.classes_[k]), float(shares[k])) for k in best), bool(shares[best[0]] > 0.6))
-
-    return rank

@@ -20,7 +20,7 @@ def training_talks(data: Path) -> list[dict[str, Any]]:
 
 
 def training_singles(data: Path) -> list[Labelled]:
-    """Composed single messages, chat rows included (category empty)."""
+    """Composed single messages in a mix of kinds, chat rows included (category empty)."""
     return [*labelled_messages(data), *single_messages()]
 
 

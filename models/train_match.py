@@ -35,6 +35,7 @@ from nlp.match_rules import EVIDENCE, MatchRules, load_rules
 from nlp.remembered import RememberedVectors
 from nlp.schema import STAFF_ROLES, Earlier, Kind, MatterSketch, Place, RankedCategory, Utterance
 from nlp.taxonomy import load_taxonomy
+from nlp.text import normalise
 from nlp.thread import may_hang, signal_of
 
 PRIOR_PATH = Path(__file__).with_name("match_prior.yaml")
@@ -42,8 +43,6 @@ DECOYS = 0.2
 MISHEARD: dict[Kind, float] = {"follow_up": 0.1, "supplement": 0.07, "reply": 1.0}
 """Shares of the reports (for replies: of staff) that the gate takes for another kind: they teach when to hang a message on nothing."""
 PULL, PULL_OF_BIAS = 2.0, 0.05
-TRUE_SHARE = 3
-"""How often reports are shown with their true category for once with a predicted one: the product's rankings are surer than those here."""
 NOT_FITTED = {"meaning", "crowd", "media"}
 """Meaning is weighed afterwards, on what the encoder has not read; how many have reported, and photos without words, are told by
 authors as no group tells them."""
@@ -52,25 +51,25 @@ MEANING = tuple(float(w) for w in range(9))
 
 @dataclass(frozen=True)
 class Choice:
-    """Evidence [matters, EVIDENCE] a message met, and which row it belongs to (None: none of them)."""
+    """Evidence [matters, EVIDENCE] a message met, and which row it belongs to (None: none of them). `unread`: its conversation was
+    held out of the encoder's training, and meaning is weighed."""
 
     x: NDArray[np.float64]
     chosen: int | None
+    unread: bool = False
 
 
-def collect(data: Path, names: Sequence[str], rules: MatchRules, encoder: Encoder | None = None, seed: int = 0) -> dict[str, list[Choice]]:
-    """Choices by kind, from gold histories with predicted categories and, for reports, with the true ones as well. With an encoder
-    only from what was held out of its training, with its vectors."""
+def collect(data: Path, names: Sequence[str], rules: MatchRules, encoder: Encoder | None, seed: int = 0) -> dict[str, list[Choice]]:
+    """Choices by kind, from gold histories with categories of models that have not read the set."""
     found: dict[str, list[Choice]] = {kind: [] for kind in rules.weights}
-    remembered = RememberedVectors(lambda text: encoder.encode([text])[0]) if encoder else None
-    rankers, rng = crossed_rankers(data, names), random.Random(seed)
+    remembered = RememberedVectors(lambda text: encoder.encode([normalise(text).text])[0]) if encoder else None
+    rankers, rng = crossed_rankers(data, names, encoder), random.Random(seed)
     for name in names:
-        told = [t for t in talks(data, name) if encoder is None or is_held_out(t["id"])]
-        decoys = _decoys(told)
-        for hearing in (Hearing(rankers[name]), *[Hearing(None)] * TRUE_SHARE):
-            for transcript in told:
-                observer = _Observer(transcript, decoys, rng, rules, found, remembered, reports_only=hearing.ranker is None)
-                Conversation(transcript, load_taxonomy(), rules, observer).run(hearing)
+        told = talks(data, name)
+        decoys, hearing = _decoys(told), Hearing(rankers[name])
+        for transcript in told:
+            observer = _Observer(transcript, decoys, rng, rules, found, remembered if is_held_out(transcript["id"]) else None)
+            Conversation(transcript, load_taxonomy(), rules, observer).run(hearing)
     return found
 
 
@@ -90,19 +89,19 @@ class _Observer:
 
     def __init__(
         self, transcript: Transcript, decoys: Mapping[str, Any], rng: random.Random, rules: MatchRules,
-        found: dict[str, list[Choice]], remembered: RememberedVectors | None, reports_only: bool,
+        found: dict[str, list[Choice]], remembered: RememberedVectors | None,
     ) -> None:  # fmt: skip
         self.transcript, self.decoys, self.rng, self.rules = transcript, decoys, rng, rules
-        self.found, self.remembered, self.reports_only = found, remembered, reports_only
+        self.found, self.remembered = found, remembered
 
     def __call__(self, u: Utterance, heard: Heard, sketches: Sequence[MatterSketch], gold: tuple[str, ...]) -> None:
-        if heard.kind not in self.found or (self.reports_only and heard.kind != "report"):
+        if heard.kind not in self.found:
             return
         told = (heard.category, *heard.also) if heard.kind == "report" else (heard.category,)
         for n, category in enumerate(told):
             met = [s for s in sketches if s.id not in gold[:n]]
             self._choice(u, heard, category, met, gold[n] if n < len(gold) else None)
-        if heard.kind == "report" and not self.reports_only:
+        if heard.kind == "report":
             for kind, share in MISHEARD.items():
                 if (u.role in STAFF_ROLES) == (kind == "reply") and self.rng.random() < share:
                     self._choice(u, replace(heard, kind=kind), heard.category, list(sketches), gold[0] if gold else None)
@@ -116,16 +115,10 @@ class _Observer:
             u = replace(u, previous=_with(decoy, u.previous, u))
         signal = signal_of(u, at, category, heard.place)
         rows = weigh(signal, met, self.rules, self.remembered.compare(signal.text, met) if self.remembered else None)
-        allowed = [s.id for s in met if self._allowed(heard.kind, u, heard, s, category)]
+        allowed = [s.id for s in met if may_hang(heard.kind, signal, s, self.rules)]
         if allowed and not (gold in {s.id for s in met} and gold not in allowed):
             x = np.array([[rows[i].get(name, 0.0) for name in EVIDENCE] for i in allowed])
-            self.found[heard.kind].append(Choice(x, allowed.index(gold) if gold in allowed else None))
-
-    def _allowed(self, kind: Kind, u: Utterance, heard: Heard, sketch: MatterSketch, category: RankedCategory) -> bool:
-        assert u.at is not None  # noqa: S101
-        if kind == "report":
-            return possible(heard.place, u.at, sketch, self.rules)
-        return may_hang(kind, signal_of(u, u.at, category, heard.place), sketch, self.rules)
+            self.found[heard.kind].append(Choice(x, allowed.index(gold) if gold in allowed else None, self.remembered is not None))
 
     def _decoy(self, u: Utterance, category: RankedCategory, gold: str | None) -> MatterSketch | None:
         assert u.at is not None  # noqa: S101
@@ -212,13 +205,12 @@ def main() -> None:
     options = parser.parse_args()
     prior = yaml.safe_load(PRIOR_PATH.read_text(encoding="utf8"))
     data = data_folder(options.data)
-    choices = collect(data, SETS, load_rules())
-    unread = collect(data, SETS, load_rules(), shipped_encoder())
+    choices = collect(data, SETS, load_rules(), shipped_encoder(threads=2))
     if options.partings:
         choices["report"] += parted(PartingPage.model_validate_json(options.partings.read_bytes()), load_rules())
     for kind, rows in choices.items():
         weights = fit(rows, prior[kind])
-        weights["meaning"] = weigh_meaning(unread[kind], weights)
+        weights["meaning"] = weigh_meaning([c for c in rows if c.unread], weights)
         print(f"  {kind}: {json.dumps(weights)}")
 
 

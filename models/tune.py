@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.answering import letter_words
+from models.composed.reading import matter_messages
 from models.corpora import Labelled, Letter, hotline_items, labelled_real, letters, question_pairs
 from models.distil import batches, padded, pooled, unlabelled
 from models.kind import Example, conversation_examples, single_examples
@@ -73,7 +74,7 @@ def lessons(data: Path, *, held_out: bool = False) -> Lessons:
     """Everything the training sets teach, less what is held out; or the choices of what was. Of the development sets it holds
     LCQMC's dev pairs alone."""
     talks = [t for t in training_talks(data) if is_held_out(t["id"]) == held_out]
-    singles = [m for m in training_singles(data) if is_held_out(m.group) == held_out]
+    singles = [m for m in (*training_singles(data), *matter_messages()) if is_held_out(m.group) == held_out]
     letter_rows = [letter for letter in letters(data, "train") if is_held_out(letter.row) == held_out]
     if held_out:
         return Lessons([_matters(talks, singles), _letters(letter_rows), _kinds(conversation_examples(talks)), _alarms(talks, singles)])

@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from models.composed.reading import FOLDER, ComposedError, read, single_messages
+from models.composed.reading import FOLDER, ComposedError, matter_messages, read, single_messages
 from nlp.taxonomy import load_taxonomy
 
 
@@ -31,9 +31,9 @@ def main(paths: list[str]) -> int:
             print(error)
             faults += 1
     try:
-        for row in single_messages():
+        for row in (*single_messages(), *matter_messages()):
             if row.category and row.category not in known:
-                print(f"lines.tsv: there is no matter {row.category} in the taxonomy ({row.group})")
+                print(f"single messages: there is no matter {row.category} in the taxonomy ({row.group})")
                 faults += 1
     except ComposedError as error:
         print(error)

@@ -1,4 +1,5 @@
-"""Reads `.chat` files (conversations, a message a line) and `lines*.tsv` (single messages); the form is in models/README.md."""
+"""Reads `.chat` files (conversations, a message a line), `lines*.tsv` and `matters*.tsv` (single messages); the form is in
+models/README.md."""
 
 from __future__ import annotations
 
@@ -47,19 +48,24 @@ def conversations(folder: Path = FOLDER) -> list[dict[str, Any]]:
     return [transcript for path in sorted(folder.glob("*.chat")) for transcript in read(path)]
 
 
-def single_messages(folder: Path = FOLDER) -> list[Labelled]:
-    """The rows of `lines*.tsv`: kind, category, emergency, text. Raises ComposedError."""
+def single_messages(folder: Path = FOLDER, names: str = "lines*.tsv") -> list[Labelled]:
+    """The rows of the files: kind, category, emergency, text. Raises ComposedError."""
     found: list[Labelled] = []
-    for path in sorted(folder.glob("lines*.tsv")):
+    for path in sorted(folder.glob(names)):
         for number, line in enumerate(path.read_text(encoding="utf8").splitlines(), 1):
             if not line.strip():
                 continue
             cells = line.split("\t")
             if len(cells) != 4 or cells[0] not in _KINDS or cells[2] not in ("true", "false") or not cells[3].strip():
                 raise ComposedError(f"{path.name}:{number}: four tab-separated cells are expected: kind, category, true|false, text")
-            group = f"composed:{number}" if path.name == "lines.tsv" else f"{path.stem}:{number}"
-            found.append(Labelled(cells[3].strip(), cells[1], "", cells[0], cells[2] == "true", "composed", group))
+            found.append(Labelled(cells[3].strip(), cells[1], "", cells[0], cells[2] == "true", "composed", f"{path.stem}:{number}"))
     return found
+
+
+def matter_messages(folder: Path = FOLDER) -> list[Labelled]:
+    """The rows of `matters*.tsv`: reports and questions without the small talk that is around them in a group, to learn matters from,
+    not kinds. Raises ComposedError."""
+    return single_messages(folder, "matters*.tsv")
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:

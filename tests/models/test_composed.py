@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from models.composed.reading import ComposedError, conversations, read, single_messages
+from models.composed.reading import ComposedError, conversations, matter_messages, read, single_messages
 from nlp.schema import KINDS
 from nlp.taxonomy import load_taxonomy
 
@@ -73,4 +73,4 @@ def test_all_that_is_shipped_can_be_read_and_names_known_matters() -> None:
     assert {t["category"] for t in told if "category" in t} <= known
     assert set(Counter(t["kind"] for t in told if "kind" in t)) == set(KINDS)
     assert len({talk["id"] for talk in talks}) == len(talks)
-    assert {row.category for row in single_messages()} - {""} <= known
+    assert {row.category for row in (*single_messages(), *matter_messages())} - {""} <= known
