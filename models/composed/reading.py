@@ -45,7 +45,13 @@ class _Draft:
 
 def conversations(folder: Path = FOLDER) -> list[dict[str, Any]]:
     """Every conversation of the folder's `.chat` files in the form of a transcript. Raises ComposedError."""
-    return [transcript for path in sorted(folder.glob("*.chat")) for transcript in read(path)]
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted(folder.glob("*.chat")):
+        for transcript in read(path):
+            if transcript["id"] in found:
+                raise ComposedError(f"{path.name}: there is another conversation {transcript['id']}; give this one an id of its own")
+            found[transcript["id"]] = transcript
+    return list(found.values())
 
 
 def single_messages(folder: Path = FOLDER, names: str = "lines*.tsv") -> list[Labelled]:

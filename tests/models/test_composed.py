@@ -74,3 +74,10 @@ def test_all_that_is_shipped_can_be_read_and_names_known_matters() -> None:
     assert set(Counter(t["kind"] for t in told if "kind" in t)) == set(KINDS)
     assert len({talk["id"] for talk in talks}) == len(talks)
     assert {row.category for row in (*single_messages(), *matter_messages())} - {""} <= known
+
+
+def test_two_conversations_of_one_id_are_refused(tmp_path: Path) -> None:
+    for name in ("one.chat", "two.chat"):
+        (tmp_path / name).write_text(TALK, encoding="utf8")
+    with pytest.raises(ComposedError, match="another conversation"):
+        conversations(tmp_path)
