@@ -61,7 +61,7 @@ def _sure(category: str) -> RankedCategory:
 
 def crossed_rankers(data: Path, names: Sequence[str], encoder: Encoder | None) -> dict[str, TextRanker]:
     """For each set of transcripts the product's category model, learned again without that set; temperatures and thresholds are the
-    shipped ones. About a minute a set, and another for the encoder."""
+    shipped ones. Half a minute a set, and a minute for the encoder."""
     train = training_set(data, load_taxonomy(), encoder)
     return {name: _ranker(train, name, encoder) for name in names}
 

@@ -1,4 +1,5 @@
-"""Fits the weights of `nlp/match.yaml` on transcripts of three authors and prints them; `models.evaluate_match` measures them.
+"""Fits the weights of `nlp/match.yaml` on transcripts of two authors and the composed ones, and prints them, in about two minutes;
+`models.evaluate_match` measures them.
 
 A conditional logit a kind of message, drawn towards PRIOR (transcripts are few). Categories are predicted by a model that has not read
 the transcripts. Every fifth report meets a decoy, a matter of its own category out of another transcript: in real groups two troubles of

@@ -36,12 +36,14 @@ class Thresholds(BaseModel):
 
 
 class Burst(BaseModel):
-    """Short messages of one sender that a report takes along: at most so old, and so many messages of others between."""
+    """Short messages of one sender that a report takes along: at most so old, and so many messages of others between. A picture
+    without words within `picture_minutes` of its sender's words on a matter shows that matter."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     minutes: float
     messages: int
+    picture_minutes: float
 
 
 class MatchRules(BaseModel):

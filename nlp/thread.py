@@ -55,6 +55,9 @@ def belongs(
     `utterance.previous` must carry the matters of earlier messages, `utterance.at` must be set.
     """
     rules = rules or load_rules()
+    if shown := _shown(utterance, sketches, rules):
+        matter, kind = shown
+        return Belonging(kind, matter, "own", 1.0, matter)
     if not tells(scores) or utterance.at is None:
         return Belonging(max(KINDS, key=lambda kind: scores.get(kind, 0.0)))
     total = sum(scores.get(kind, 0.0) for kind in TELLING)
@@ -71,9 +74,20 @@ def belongs(
         return Belonging(kind, None if kind == "report" else best, _why(rows[best]), probability, best)
     new = kinds["report"] * (1 - sum(shares["report"].values()))
     likeliest = max(TELLING, key=lambda kind: kinds[kind])
-    if likeliest == "report" or new > max(probability, limits.new):
+    if likeliest == "report" or new > limits.new:
         return Belonging("report", None, "none", probability, best)
     return Belonging(likeliest, None, "pending" if likeliest == "supplement" else "none", probability, best)
+
+
+def _shown(utterance: Utterance, sketches: Sequence[MatterSketch], rules: MatchRules) -> tuple[str, Kind] | None:
+    """The matter that a picture without words shows, what its sender told of just before, and the kind of the picture."""
+    if utterance.media not in ("photo", "video") or utterance.text.strip() or utterance.quoted or utterance.at is None:
+        return None
+    since = utterance.at - timedelta(minutes=rules.burst.picture_minutes)
+    told = next((e for e in reversed(utterance.previous) if e.sender == utterance.sender and e.at >= since and e.matters), None)
+    if told is None or told.kind not in TELLING or told.matters[0] not in {s.id for s in sketches}:
+        return None
+    return told.matters[0], "reply" if told.kind == "reply" else "supplement"
 
 
 def _shares(
@@ -148,8 +162,8 @@ def grown(
 ) -> MatterSketch:
     """The sketch after a message joined it. Only reports and supplements add words, place and (reports) the sender.
 
-    A supplement of a reporter corrects the place; another voice only fills what was silent, and where a trouble hits many
-    buildings at once (`wide` in match.yaml) another voice's building does not narrow it.
+    A supplement of a reporter corrects the place. Another voice only fills what was silent, and nothing where it names another
+    house; where a trouble hits many buildings at once (`wide` in match.yaml) another voice's place does not narrow it.
     """
     rules = rules or load_rules()
     told = kind in ("report", "supplement")
@@ -165,8 +179,8 @@ def grown(
 
 
 def _merged(sketch: MatterSketch, place: Place, corrects: bool, own: bool, rules: MatchRules) -> Place:
-    if sketch.category in rules.wide and not own:
-        return sketch.place if sketch.place.estate or not place.estate else replace(sketch.place, estate=place.estate)
+    if not corrects and ((sketch.category in rules.wide and not own) or conflicts(sketch.place, place)):
+        return sketch.place
     fields = {}
     for f in ("estate", "building", "unit", "floor", "room", "road", "spot"):
         old, new = getattr(sketch.place, f), getattr(place, f)

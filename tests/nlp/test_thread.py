@@ -51,6 +51,16 @@ def test_a_photo_after_the_text_hangs_on_the_report() -> None:
     assert belongs({"supplement": 1.0}, photo, [replace(LIFT, last_at=ago(0.4))]).matter == "A"
 
 
+def test_a_picture_right_after_its_senders_words_shows_their_matter_whatever_it_was_heard_as() -> None:
+    talk = (earlier("m1", "u1", 1.5, "3栋电梯停了", "report", ("A",)), earlier("m2", "u2", 0.3, "公厕没水", "report", ("B",)))
+    photo = Utterance("", sender="u1", at=NOW, media="photo", previous=talk)
+    found = belongs({"chat": 1.0}, photo, [LIFT, TOILET])
+    assert (found.kind, found.matter) == ("supplement", "A")
+    assert belongs({"chat": 1.0}, replace(photo, media="sticker"), [LIFT, TOILET]).matter is None
+    assert belongs({"chat": 1.0}, replace(photo, sender="u3"), [LIFT, TOILET]).matter is None
+    assert belongs({"chat": 1.0}, replace(photo, at=NOW + timedelta(minutes=9)), [LIFT, TOILET]).matter is None
+
+
 def test_a_place_before_its_report_waits_and_is_taken_along() -> None:
     place = Utterance("12号楼", sender="u5", at=NOW, previous=())
     assert belongs({"supplement": 1.0}, place, []).reason == "pending"
@@ -99,6 +109,16 @@ def test_another_voice_fills_what_was_silent_but_corrects_nothing() -> None:
 def test_a_wide_trouble_is_not_narrowed_to_a_joiners_building() -> None:
     heating = sketch("H", "facility.heating", "暖气都不热", 5)
     assert grown(heating, "report", "5号楼也凉了", Place(building="5"), NOW, "u7").place.building is None
+
+
+def test_another_voice_from_another_house_fills_nothing() -> None:
+    joined = grown(LIFT, "report", "我们9栋2单元502也停了", Place(building="9", unit="2", room="502", spot="门厅"), NOW, "u7")
+    assert joined.place == LIFT.place
+
+
+def test_a_wide_trouble_does_not_move_to_a_joiners_estate() -> None:
+    outage = sketch("W", "facility.water", "停水了", 5)
+    assert grown(outage, "report", "紫境府也停了", Place(estate="紫境府"), NOW, "u7").place == Place()
 
 
 def test_replies_and_follow_ups_change_the_time_but_not_the_words() -> None:
