@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from models.bench.sections import Bench, NotRunError, Row, section
+from models.composed.reading import FOLDER, conversations
 
 SCORER = Path("score/score_replay.py")
+UNREAD = FOLDER / "unread"
+"""Conversations written to mislead, by authors of the training ones; no model reads them."""
 
 
 @section("transcripts through the assistant")
@@ -20,7 +23,14 @@ def replay(bench: Bench) -> Iterator[Row]:
     scorer = data.parent / SCORER
     if not scorer.is_file():
         raise NotRunError(f"{scorer} is missing")
-    gold = data / "transcripts" / "dev.jsonl"
+    yield from _scored(data / "transcripts" / "dev.jsonl", scorer, "transcripts/dev")
+    with tempfile.TemporaryDirectory() as folder:
+        unread = Path(folder) / "unread.jsonl"
+        unread.write_text("".join(json.dumps(talk, ensure_ascii=False) + "\n" for talk in conversations(UNREAD)), encoding="utf8")
+        yield from _scored(unread, scorer, "models/composed/unread")
+
+
+def _scored(gold: Path, scorer: Path, source: str) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.jsonl"
         _run([sys.executable, "-m", "bot", "replay", str(gold), "--out", str(out)])
@@ -30,7 +40,7 @@ def replay(bench: Bench) -> Iterator[Row]:
             continue
         parts = value.items() if isinstance(value, dict) else [("", value)]
         for part, number in parts:
-            yield Row(f"{name} {part}".strip(), float(number), data="transcripts/dev")
+            yield Row(f"{name} {part}".strip(), float(number), data=source)
 
 
 def _run(command: list[str]) -> str:
