@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 NAME = "encoder_v3"
 LAYERS = 6
+DISTILLED = 2
+"""Times every sentence is read by teacher and student."""
 MOST_ASKED = 1500
 
 # Written for this project: pairs that mean the same, and the kinds of text a group sees.
@@ -38,11 +40,12 @@ SAMPLES = (
 
 
 def ship_encoder(data: Path, shipped: Path, say: Callable[[str], None] = print) -> dict[str, Any]:
-    """Distils, tunes and writes the folder; returns its figures. 25–40 minutes on two quiet cores with AVX-512 BF16."""
+    """Distils, tunes and writes the folder; returns its figures. About 70 minutes on two cores with AVX-512 BF16 that do other work
+    beside: 28 for distilling, 45 for tuning."""
     weights = read_weights(default_path())
     kept = kept_pieces(weights)
     teacher, tokenizer = build_bert(weights, kept), build_tokenizer(weights, kept)
-    student = distil(teacher, tokenizer, unlabelled(data), LAYERS, say)
+    student = distil(teacher, tokenizer, unlabelled(data), LAYERS, say, DISTILLED)
     taught = lessons(data)
     student, heads = tune(student, teacher, tokenizer, taught, say)
     folder = shipped / NAME
