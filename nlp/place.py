@@ -47,7 +47,16 @@ def _bits(text: str, gazetteer: Gazetteer, home: Place | None) -> list[Bit]:
             bits += _free_of(bits, _home_bits(text, home))
     if "不是" in text:
         bits = _affirmed(text, bits)
+    bits = [bit for bit in bits if not _left_behind(text, bit)]
     return sorted(bits, key=lambda bit: (bit.start, _LEVEL[bit.field]))
+
+
+_BACK = re.compile(r"(?:那边|那里|那头|门口)?(?:刚|才)?(?:赶|走|跑|骑)?(?:回|买|下班|接)")
+
+
+def _left_behind(text: str, bit: Bit) -> bool:
+    """Where somebody comes home from tells nothing of the trouble: 刚从菜市场回来."""
+    return bit.field in ("spot", "road") and text.endswith("从", 0, bit.start) and _BACK.match(text, bit.end) is not None
 
 
 def _spot_of(text: str, name: str, start: int, end: int, bits: list[Bit]) -> list[Bit]:

@@ -231,3 +231,16 @@ def test_conflicts() -> None:
 )
 def test_house_numbers(written: str, number: str | None) -> None:
     assert house_number(written) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "spot"),
+    [
+        ("刚从菜市场回来，堵在一楼上不去", None),
+        ("接孩子从学校赶回来，3栋还是没电", None),
+        ("从菜市场过来那条路没有灯", "菜市场"),
+        ("菜市场门口井盖没了", "菜市场门口"),
+    ],
+)
+def test_where_somebody_comes_home_from_is_not_where_it_is(text: str, spot: str | None) -> None:
+    assert next((p.spot for p in find_places(text) if p.spot), None) == spot
