@@ -164,11 +164,13 @@ class Understander:
         )
 
     def read_closer(self, u: Understanding, utterance: Utterance, gazetteer: Gazetteer | None = None) -> Understanding:
-        """The same with category, place and delicacy, which `understand` spares what it takes for small talk or an answer of staff."""
+        """The same with category, place, further matters and delicacy, which `understand` spares small talk and answers of staff."""
         places = u.places or self.places(utterance.text, gazetteer, utterance.home)
         category = u.category if u.category.top else in_context(self.category(utterance.text), utterance, _rules().context)
-        delicate = self._is_delicate(normalise(utterance.text[:MAX_TEXT]).text, category)
-        return replace(u, category=category, places=places, place=places[0] if places else Place(), delicate=delicate)
+        text = normalise(utterance.text[:MAX_TEXT]).text
+        also = u.also if u.kind == "report" else self._also(text, category)
+        place, delicate = places[0] if places else Place(), self._is_delicate(text, category)
+        return replace(u, category=category, places=places, place=place, delicate=delicate, also=also)
 
     def warm(self) -> None:
         """Loads the dictionaries that are read on first use (1-2 s), so that no resident waits for them."""

@@ -138,8 +138,9 @@ def _home_pattern() -> re.Pattern[str]:
 
 
 def _own_room(text: str, home: Place) -> list[Bit]:
-    """The number of the sender's own flat, which needs no word before it: "31-4又漏了"."""
-    if not home.room or home.room not in text or not home.room[-1].isdigit():
+    """The number of the sender's own flat, which needs no word before it where it is no plain number: "31-4又漏了". (1802 may be a
+    plate, a parcel or a bill: as a room it needs words that say so.)"""
+    if not home.room or "-" not in home.room or home.room not in text or not home.room[-1].isdigit():
         return []
     marks = re.finditer(rf"(?<![0-9A-Za-z.:/\-]){re.escape(home.room)}(?![0-9A-Za-z.:/\-])", text)
     counted = tuple(place_words()["counted"])

@@ -36,6 +36,7 @@ from intake_api.tickets import history
 from intake_api.tickets import queries as ticket_queries
 from intake_api.tickets.desk import Desk, facts_of
 from intake_api.tickets.moves import LAID_DOWN, SYSTEM, Actor, ActorRole, covers
+from intake_api.tickets.reply import answers
 from intake_api.tickets.service import eyes_of, moves_for, perform
 from intake_api.tickets.tables import Parting, Ticket
 from intake_api.tickets.telling import tell_subscribers, tell_workers
@@ -187,6 +188,8 @@ async def say(desk: Desk, incident_id: str, wanted: IncidentSay, who: Principal)
     words = mask(wanted.words.strip()).text[:500]
     if not words and (wanted.finish or not wanted.close):
         raise invalid("text_missing", "Write what residents shall read.")
+    if wanted.close and wanted.finish and not answers(words):
+        raise invalid("reply_does_not_answer", "As the result of tickets the words must say what was done.")
     if wanted.close:
         incident.state, incident.closed_at = "closed", desk.now
     incident.words = words or incident.words

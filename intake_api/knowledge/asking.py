@@ -113,7 +113,7 @@ async def settle(desk: Desk, id: int, wanted: QuestionAnswerIn, who: Principal) 
     `everywhere` reaches as far as the person's area. Raises 404, 409 `question_settled`, 422 `answer_missing`.
     """
     session = desk.session
-    row = await session.get(OpenQuestion, id, with_for_update=True)
+    row = await session.get(OpenQuestion, id, with_for_update=True, populate_existing=True)
     if row is None:
         raise not_found("This question")
     if row.state != "open":

@@ -15,7 +15,7 @@ def main(paths: list[str]) -> int:
     kinds: Counter[str] = Counter()
     matters: Counter[str] = Counter()
     faults = 0
-    for path in [Path(p) for p in paths] or sorted(FOLDER.glob("*.chat")):
+    for path in [Path(p) for p in paths] or sorted(FOLDER.rglob("*.chat")):
         if path.suffix != ".chat":
             continue
         try:

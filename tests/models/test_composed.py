@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from models.composed.reading import ComposedError, conversations, matter_messages, read, single_messages
+from models.composed.reading import FOLDER, ComposedError, conversations, matter_messages, read, single_messages
 from nlp.schema import KINDS
 from nlp.taxonomy import load_taxonomy
 
@@ -68,7 +68,7 @@ def test_a_wrong_line_is_named(tmp_path: Path, good: str, bad: str, named: str) 
 
 def test_all_that_is_shipped_can_be_read_and_names_known_matters() -> None:
     known = set(load_taxonomy().ids())
-    talks = conversations()
+    talks = [*conversations(), *conversations(FOLDER / "unread")]
     told = [t for talk in talks for m in talk["messages"] for t in (m["gold"], *m["gold"].get("also", ()))]
     assert {t["category"] for t in told if "category" in t} <= known
     assert set(Counter(t["kind"] for t in told if "kind" in t)) == set(KINDS)

@@ -110,7 +110,8 @@ RANKER = LinearModel.load(Path(__file__).parents[2] / "models" / "shipped" / "ca
 
 
 def understood(text: str, **more: object) -> Kind:
-    """As in the product: with the category model's ranking of the words, and the thresholds of the model."""
+    """With the category model's ranking of the words and the thresholds of the model, as for a message that stands alone; in a chat
+    nlp.thread weighs kinds and matters together."""
     found = rank(text, RANKER, load_taxonomy())
     utterance = Utterance(text, "resident", "u1", at=NOW, **more)  # type: ignore[arg-type]
     return choose_kind(kind_scores(utterance, MODEL, text, found), MODEL.config["thresholds"])

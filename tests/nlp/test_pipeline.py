@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -183,3 +184,10 @@ def test_a_hundred_thousand_characters_are_read_in_part_and_masked_whole(mind: U
     found = mind.understand(Utterance(text), GRID)
     assert found.kind in ("report", "chat", "supplement")
     assert "13800138000" not in found.masked.text
+
+
+def test_words_read_closer_have_their_further_matters_too(mind: Understander) -> None:
+    utterance = Utterance("7栋楼顶漏水，另外南门路灯也不亮")
+    told = mind.understand(utterance, GRID)
+    assert told.also
+    assert mind.read_closer(replace(told, kind="supplement", also=()), utterance, GRID).also == told.also

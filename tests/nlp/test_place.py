@@ -166,6 +166,12 @@ def test_own_building_and_own_room_are_in_the_own_estate() -> None:
     assert not find_places("打了17-4分", GRID, home)
 
 
+@pytest.mark.parametrize("text", ["车牌尾号1802的挡道了", "编号1802的井盖坏了", "快递单号1802没收到", "电费交了1802"])
+def test_a_number_that_is_also_the_own_room_is_no_home(text: str) -> None:
+    home = Place(estate="翡翠湾小区", building="3", unit="1", room="1802")
+    assert all(place.room is None and place.building is None for place in find_places(text, GRID, home))
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
