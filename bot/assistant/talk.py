@@ -136,7 +136,8 @@ def _belonging(turn: Turn, utterance: Utterance, u: Understanding) -> Belonging:
     """Where the message belongs, its kind reconsidered in view of the chat's matters; what alarms is of the kind it was heard as."""
     known = sketches_of(turn)
     kinds: dict[str, float] = {u.kind: 1.0} if u.emergency else u.kind_scores
-    return belongs(kinds, utterance, known, category=u.category, place=u.place, vectors=vectors_of(turn, u.masked.text, known))
+    vectors = vectors_of(turn, u.masked.text, known) if tells(kinds) else None  # small talk is compared with nothing
+    return belongs(kinds, utterance, known, category=u.category, place=u.place, vectors=vectors)
 
 
 async def supplement(turn: Turn, matter: OpenMatter, u: Understanding, *, kind: str, edit_of: str = "") -> None:
