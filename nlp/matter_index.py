@@ -130,6 +130,7 @@ class _Area:
     def __init__(self, dimensions: int) -> None:
         import faiss
 
+        faiss.omp_set_num_threads(1)  # a query has one row: a second thread would find nothing to do and spin
         self._faiss: Any = faiss
         quantizer = faiss.ScalarQuantizer.QT_8bit_uniform
         self._vectors: Any = faiss.IndexScalarQuantizer(dimensions, quantizer, faiss.METRIC_INNER_PRODUCT)

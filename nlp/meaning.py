@@ -34,6 +34,7 @@ class Meaning:
         """`vectors` float32 [n, d] are those of `texts` as passages, each of length 1. Openings of passages stand in for questions."""
         import faiss
 
+        faiss.omp_set_num_threads(1)  # a question has one row: a second thread would find nothing to do and spin
         common = vectors.mean(0) if len(vectors) else np.zeros(encoder.dimensions, np.float32)
         step = max(1, len(texts) // _SAMPLE)
         openings = [text[:_OPENING_CHARS] for text in texts[::step][:_SAMPLE]]

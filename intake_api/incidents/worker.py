@@ -92,7 +92,8 @@ class Watch:
         while True:
             async with self._db.reading() as session:
                 rows = list(await session.execute(_changed(after, open_only=first)))
-            fresh = [row for row in rows if self._read.get(row.id, (0, since))[0] < row.version]
+                wanted = [row.id for row in rows if self._read.get(row.id, (0, since))[0] < row.version]
+                fresh = list(await session.execute(_whole(wanted))) if wanted else []
             self._take(fresh)
             found += [row.id for row in fresh if _is_of_interest(row, now)]
             if len(rows) < CHUNK:
@@ -233,10 +234,16 @@ def _alike(voice: rules.Voice, rows: Iterable[Ticket], taxonomy: Taxonomy) -> li
     return sorted(found, key=lambda one: (-one.probability, one.ticket_id))[:SHOWN]
 
 
-def _changed(after: tuple[datetime, str], open_only: bool) -> Select[tuple[object, ...]]:
-    found = select(*_COLUMNS).outerjoin(TicketVector, TicketVector.ticket_id == Ticket.id)
+def _changed(after: tuple[datetime, str], open_only: bool) -> Select[tuple[str, int, datetime]]:
+    """No more than tells whether a change is known already: of those within OVERLAP most are."""
+    found = select(Ticket.id, Ticket.version, Ticket.updated_at)
     found = found.where(tuple_(Ticket.updated_at, Ticket.id) > tuple_(*after)).order_by(Ticket.updated_at, Ticket.id).limit(CHUNK)
     return found.where(Ticket.state.not_in(_SETTLED)) if open_only else found
+
+
+def _whole(ids: Sequence[str]) -> Select[tuple[object, ...]]:
+    found = select(*_COLUMNS).outerjoin(TicketVector, TicketVector.ticket_id == Ticket.id)
+    return found.where(Ticket.id.in_(ids)).order_by(Ticket.updated_at, Ticket.id)
 
 
 def _is_of_interest(row: Row[tuple[object, ...]], now: datetime) -> bool:

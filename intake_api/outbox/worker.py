@@ -40,8 +40,8 @@ async def relay(
             try:
                 if not await holding.held():
                     await _wait(stop, LOOK_EVERY_S)
-                elif not await relay_once(db, redis, vault, shards, clock()):
-                    await _sleep_until_poked(redis)
+                elif await relay_once(db, redis, vault, shards, clock()) < BATCH:
+                    await _sleep_until_poked(redis)  # what was written since has poked
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning("outbox.redis_away", error=type(error).__name__)
                 await _wait(stop, WAIT_AFTER_FAILURE_S)
