@@ -149,7 +149,7 @@ class Installation:
         while time.monotonic() - since < quiet_s:
             try:
                 waiting = 0
-                async for key in redis.scan_iter(_type="stream"):
+                async for key in redis.scan_iter(count=10_000, _type="stream"):
                     waiting += await redis.xlen(key) if str(key).startswith(STREAMS) else 0
             except (RedisError, OSError):
                 waiting = 1
