@@ -1,4 +1,4 @@
-"""Reads `.chat` files (conversations, a message a line), `lines*.tsv` and `matters*.tsv` (single messages); the form is in
+"""Reads `.chat` files (conversations, a message a line), `lines*.tsv`, `matters*.tsv` and `alarms*.tsv` (single messages); the form is in
 models/README.md."""
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ def single_messages(folder: Path = FOLDER, names: str = "lines*.tsv") -> list[La
 
 
 def matter_messages(folder: Path = FOLDER) -> list[Labelled]:
-    """The rows of `matters*.tsv`: reports and questions without the small talk that is around them in a group, to learn matters from,
-    not kinds. Raises ComposedError."""
-    return single_messages(folder, "matters*.tsv")
+    """The rows of `matters*.tsv`, reports and questions without the small talk that is around them in a group, and of `alarms*.tsv`,
+    emergencies and what only sounds like one: to learn matters and alarms from, not kinds. Raises ComposedError."""
+    return [*single_messages(folder, "matters*.tsv"), *single_messages(folder, "alarms*.tsv")]
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
