@@ -23,6 +23,7 @@ MATTERS = 60
 MATTER_KEPT = timedelta(days=30)
 # nobody closed it: by then it is over, or another one
 INCIDENT_KEPT = timedelta(days=14)
+FLOOD_KEPT = timedelta(minutes=1)
 MEMORY_TTL_S = 14 * 86_400
 # answers that can still be voted on or sent in full
 GIVEN_KEPT = 20
@@ -184,7 +185,7 @@ class ChatMemory(BaseModel):
         self.answered = {q: at for q, at in self.answered.items() if now - at < timedelta(hours=24)}
         self.given = dict(list(self.given.items())[-GIVEN_KEPT:])
         self.enquiries = {words: ticket for words, ticket in self.enquiries.items() if ticket in self.matters}
-        self.floods = {s: ats for s, times in self.floods.items() if (ats := [t for t in times if now - t < timedelta(minutes=1)])}
+        self.floods = {s: times for s, times in self.floods.items() if now - times[-1] < FLOOD_KEPT}
 
     def matter_of_message(self, message_id: str) -> OpenMatter | None:
         return next((m for m in self.matters.values() if message_id in m.message_ids), None)

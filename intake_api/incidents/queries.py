@@ -9,12 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Text, cast, func, or_, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from intake_api.contracts.incidents import IncidentState
 from intake_api.grids.tables import Chat, Grid
 from intake_api.incidents.rules import Scope, Voice
-from intake_api.incidents.tables import Incident
+from intake_api.incidents.tables import Incident, TicketVector
 from intake_api.security import Area
 from intake_api.tickets.tables import Parting, Ticket
 from nlp.schema import Place, RankedCategory
@@ -106,6 +107,13 @@ async def partings(session: AsyncSession, area: Area, after: tuple[datetime, str
 
 async def tickets(session: AsyncSession, ids: Iterable[str]) -> list[Ticket]:
     return list(await session.scalars(select(Ticket).where(Ticket.id.in_(list(ids))).order_by(Ticket.id)))
+
+
+async def keep_vectors(session: AsyncSession, rows: Sequence[dict[str, object]]) -> None:
+    """Each in place of what was kept for its ticket before."""
+    insert = (sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert)(TicketVector)
+    new = {name: insert.excluded[name] for name in ("encoder", "digest", "vector")}
+    await session.execute(insert.on_conflict_do_update(index_elements=["ticket_id"], set_=new), rows)
 
 
 def voice_of(ticket: Ticket) -> Voice:

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import structlog
 
-from intake_api.incidents.tables import TicketVector
 from nlp.encoder import Encoder, EncoderError, load_encoder
 from nlp.matter_index import RANGE, Floats
 from nlp.pipeline import newest
@@ -67,10 +66,11 @@ class Vectors:
         known = self._recent.get(_digest(text))
         return known if known is not None else (await asyncio.to_thread(self._encoder.encode, [text]))[0]
 
-    def row(self, ticket_id: str, text: str, vector: Floats) -> TicketVector:
+    def row(self, ticket_id: str, text: str, vector: Floats) -> dict[str, object]:
+        """What `queries.keep_vectors` keeps."""
         name = self._encoder.name if self._encoder else ""
         steps = np.clip(np.rint(vector * _STEPS), -127, 127).astype(np.int8)
-        return TicketVector(ticket_id=ticket_id, encoder=name[:100], digest=_digest(text), vector=steps.tobytes())
+        return {"ticket_id": ticket_id, "encoder": name[:100], "digest": _digest(text), "vector": steps.tobytes()}
 
 
 def _digest(text: str) -> bytes:

@@ -35,6 +35,7 @@ CHUNK = 1000
 # a change may become visible this long after the moment it bears; what was read in it already is known by its version
 OVERLAP = timedelta(seconds=30)
 ENCODED_A_LOOK = 64
+READ_TOGETHER = 50
 KIN, SHOWN = 100, 3
 _SETTLED = LAID_DOWN | {"done", "callback"}
 _COLUMNS = (
@@ -67,13 +68,7 @@ class Watch:
         await self._encode()
         done = 0
         while self._waiting:
-            ticket_id = next(iter(self._waiting))
-            del self._waiting[ticket_id]
-            try:
-                done += await self._consider(ticket_id, now)
-            except DBAPIError:
-                self._waiting[ticket_id] = None  # again at the next look, after the others
-                raise
+            done += await self._consider_some(now)
         return done
 
     async def give_up(self) -> None:
@@ -134,21 +129,33 @@ class Watch:
             Entry(e.id, e.area, e.block, e.category, e.place, e.last_at, v) for (e, _), v in zip(batch, vectors, strict=True)
         )  # fmt: skip
         async with self._db.writing() as session:
-            for (entry, text), vector in zip(batch, vectors, strict=True):
-                await session.merge(self._vectors.row(entry.id, text, vector))
+            await queries.keep_vectors(session, [self._vectors.row(e.id, text, v) for (e, text), v in zip(batch, vectors, strict=True)])
 
-    async def _consider(self, ticket_id: str, now: datetime) -> int:
-        """Tie a ticket to others, else show its worker what other groups told of the same spot; how many tickets that touched."""
+    async def _consider_some(self, now: datetime) -> int:
+        """As many tickets in one reading as need no change; whoever follows a change must see it. How many tickets that touched."""
         async with self._db.reading() as session:
-            ticket = await session.get(Ticket, ticket_id)
-            if ticket is None or not (_may_be_tied(ticket) or _may_be_shown(ticket)):
-                return 0
-            voice, parted = queries.voice_of(ticket), await queries.parted_from(session, ticket_id)
             desk = await open_desk(session, self._settings, self._vault, now)
-            if _may_be_tied(ticket) and (tied := await self._gather(desk, ticket, voice, parted)):
-                return tied
-            shown = await self._alike(desk, ticket, voice, parted) if _may_be_shown(ticket) else []
-        return await self._show(ticket_id, shown, now) if shown else 0
+            for ticket_id in list(self._waiting)[:READ_TOGETHER]:
+                del self._waiting[ticket_id]
+                try:
+                    touched = await self._consider(desk, ticket_id)
+                except DBAPIError:
+                    self._waiting[ticket_id] = None  # again at the next look, after the others
+                    raise
+                if touched:
+                    return touched
+        return 0
+
+    async def _consider(self, desk: Desk, ticket_id: str) -> int:
+        """Tie a ticket to others, else show its worker what other groups told of the same spot; how many tickets that touched."""
+        ticket = await desk.session.get(Ticket, ticket_id)
+        if ticket is None or not (_may_be_tied(ticket) or _may_be_shown(ticket)):
+            return 0
+        voice, parted = queries.voice_of(ticket), await queries.parted_from(desk.session, ticket_id)
+        if _may_be_tied(ticket) and (tied := await self._gather(desk, ticket, voice, parted)):
+            return tied
+        shown = await self._alike(desk, ticket, voice, parted) if _may_be_shown(ticket) else []
+        return await self._show(ticket_id, shown, desk.now) if shown else 0
 
     # ---- one incident ----------------------------------------------------------------------------------------------
     async def _gather(self, desk: Desk, ticket: Ticket, voice: rules.Voice, parted: set[str]) -> int:
@@ -234,7 +241,7 @@ def _alike(voice: rules.Voice, rows: Iterable[Ticket], taxonomy: Taxonomy) -> li
     return sorted(found, key=lambda one: (-one.probability, one.ticket_id))[:SHOWN]
 
 
-def _changed(after: tuple[datetime, str], open_only: bool) -> Select[tuple[str, int, datetime]]:
+def _changed(after: tuple[datetime, str], open_only: bool) -> Select[str, int, datetime]:
     """No more than tells whether a change is known already: of those within OVERLAP most are."""
     found = select(Ticket.id, Ticket.version, Ticket.updated_at)
     found = found.where(tuple_(Ticket.updated_at, Ticket.id) > tuple_(*after)).order_by(Ticket.updated_at, Ticket.id).limit(CHUNK)
