@@ -16,9 +16,14 @@ from nlp.encoder import Encoder, OnnxEncoder
 from nlp.grams import Description, Field
 from nlp.linear import LinearModel
 
-NAME = "letters_v3"
+NAME = "letters_v4"
 FOLDS = 5
-RECIPE = Recipe({"title": Field((1, 4), 2, 0.7), "whole": Field((1, 4), 2, 1.0)}, share={"svm": 1.0, "bayes": 0.1}, c_svm=1.0)
+RECIPE = Recipe(
+    {"title": Field((1, 4), 2, 0.7), "whole": Field((1, 4), 2, 1.0)},
+    share={"svm": 1.0, "bayes": 0.1, "nb_svm": 1.0},
+    c_svm=0.3,
+    balanced=True,
+)
 SHARES = tuple(round(0.1 * i, 1) for i in range(10))
 
 

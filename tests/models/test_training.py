@@ -23,7 +23,7 @@ def described(text: str) -> Description:
     return Description({"text": text, "own": text[:2]}, ("role=resident",))
 
 
-@pytest.mark.parametrize("share", [{"logistic": 1.0}, {"svm": 1.0}, {"svm": 1.0, "bayes": 0.2}])
+@pytest.mark.parametrize("share", [{"logistic": 1.0}, {"svm": 1.0}, {"svm": 1.0, "bayes": 0.2}, {"svm": 1.0, "nb_svm": 1.0}])
 def test_the_runtime_computes_what_was_fitted(share: dict[str, float], tmp_path: Path) -> None:
     recipe = Recipe(FIELDS, share=share, min_df=1)
     fitted = fit("tiny_v1", [described(t) for t in TEXTS], LABELS, recipe)

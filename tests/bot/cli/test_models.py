@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.__main__ import main
+from nlp.pipeline import newest
 
 SHIPPED = Path(__file__).parents[3] / "models" / "shipped"
 ROADS = ("路口红绿灯太短", "公交车总是不来", "出租车拒载", "地铁口堵车严重", "公交站台太远", "高速收费站拥堵")
@@ -39,7 +40,7 @@ def test_train_predict_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_predict_without_row_or_detail_numbers_the_rows(tmp_path: Path) -> None:
     data, out = tmp_path / "x.csv", tmp_path / "y.csv"
     data.write_text("title\n学校乱收补课费\n出租车拒载，公交车不进站\n", encoding="utf8")
-    assert main(["models", "predict", "--model", str(SHIPPED / "letters_v3"), "--data", str(data), "--out", str(out)]) == 0
+    assert main(["models", "predict", "--model", str(newest(SHIPPED, "letters")), "--data", str(data), "--out", str(out)]) == 0
     with out.open(encoding="utf8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert [(r["row"], r["label"]) for r in rows] == [("1", "教育文体"), ("2", "交通运输")]
@@ -50,7 +51,7 @@ def test_the_other_models_read_text(tmp_path: Path, name: str, capsys: pytest.Ca
     data, out = tmp_path / "x.csv", tmp_path / "y.csv"
     data.write_text("text\n6栋电梯又坏了没人修\n", encoding="utf8")
     assert main(["models", "predict", "--model", str(SHIPPED / name), "--data", str(data), "--out", str(out)]) == 0
-    assert main(["models", "predict", "--model", str(SHIPPED / "letters_v3"), "--data", str(data), "--out", str(out)]) == 2
+    assert main(["models", "predict", "--model", str(newest(SHIPPED, "letters")), "--data", str(data), "--out", str(out)]) == 2
     assert "no column 'title'" in capsys.readouterr().err
 
 
