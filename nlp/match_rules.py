@@ -59,10 +59,12 @@ class MatchRules(BaseModel):
     asked_after_h: float
     families: tuple[frozenset[str], ...]
     wide: frozenset[str]
+    mains: frozenset[str]
     household: tuple[str, ...]
     too: tuple[str, ...]
     points_back: tuple[str, ...]
     repairs: tuple[str, ...]
+    asks_where: tuple[str, ...]
     turns: tuple[str, ...]
     alone: tuple[str, ...]
     reasons: dict[str, str]

@@ -30,6 +30,9 @@ RULES_PATH = Path(__file__).with_name("pipeline.yaml")
 MAX_TEXT = 4000
 """Longer messages are understood by their first 4,000 code points; masking reads all of it."""
 MIN_CLAUSE = 6
+MIN_TOLD, MAX_CLAUSES = 3, 12
+"""A clause of less tells nothing; nobody asks after more matters in one message."""
+_CLAUSES = re.compile(r"[,，。.!！?？;；~～\s]+")
 _DEFAULT_CALL = "110"
 ALSO_MIN = 0.5
 _TOLD: frozenset[Kind] = frozenset({"report", "question", "supplement", "follow_up"})
@@ -172,6 +175,18 @@ class Understander:
         place, delicate = places[0] if places else Place(), self._is_delicate(text, category)
         return replace(u, category=category, places=places, place=place, delicate=delicate, also=also)
 
+    def by_clause(
+        self, text: str, gazetteer: Gazetteer | None = None, home: Place | None = None
+    ) -> list[tuple[str, RankedCategory, Place]]:
+        """Each clause of a message with its ranking (by its words alone) and its place."""
+        found = []
+        for clause in _CLAUSES.split(text[:MAX_TEXT]):
+            read = normalise(clause).text
+            if len(read.strip()) >= MIN_TOLD and self.models.category:
+                places = self.places(clause, gazetteer, home)
+                found.append((clause.strip(), rank(read, self.models.category, self.taxonomy), places[0] if places else Place()))
+        return found[:MAX_CLAUSES]
+
     def warm(self) -> None:
         """Loads the dictionaries that are read on first use (1-2 s), so that no resident waits for them."""
         warm_dictionaries()
@@ -199,10 +214,12 @@ class Understander:
         self, cues: tuple[Cue, ...], vector: Floats | None, utterance: Utterance, scores: Mapping[Kind, float], alone: RankedCategory
     ) -> Emergency | None:
         """What the lexicon and the encoder heard, corrected by the models where they are sure: chatter that only sounds like
-        an alarm is let go, and a report whose matter can hardly be anything but an emergency alarms without either."""
+        an alarm is let go, so is what neither the encoder nor the ranking believes, and a report whose matter can hardly be anything
+        but an emergency alarms without either."""
         fears = [m for m, _ in alone.top if (matter := self.taxonomy.matter(m)) and matter.emergency]
+        probability = self._alarming(vector)
         found = find_emergency(
-            "", role=utterance.role, taxonomy=self.taxonomy, probability=self._alarming(vector),
+            "", role=utterance.role, taxonomy=self.taxonomy, probability=probability,
             suspected=fears[0] if fears else None, cues=cues,
         )  # fmt: skip
         if self.models.category is None or self.models.kind is None:
@@ -211,14 +228,17 @@ class Understander:
         burning = [(m, p) for m, p in alone.top if (matter := self.taxonomy.matter(m)) and matter.emergency]
         mass = sum(p for _, p in burning)
         if found:
+            if probability is not None and probability < limits["unbelieved"] and mass < limits["unbelieved_mass"]:
+                return None
             chatter = utterance.role not in STAFF_ROLES and scores["report"] < limits["chatter_report"]
             return None if chatter and mass < limits["chatter_mass"] else found
         # a micro-grid worker who comes upon a danger is rarely taken for a reporter
         telling = scores["report"] >= limits["report"] or utterance.role in STAFF_ROLES
-        if not burning or not telling or mass < limits["weak_mass"]:
+        both = (probability or 0.0) >= limits["both"] and mass >= limits["both_mass"] and utterance.role not in STAFF_ROLES
+        if not burning or not (both or (telling and mass >= limits["weak_mass"])):
             return None
         weak = any(c.signs >= limits["weak_signs"] for c in cues)
-        if not weak and (mass < limits["mass"] or utterance.role in STAFF_ROLES):
+        if not both and not weak and (mass < limits["mass"] or utterance.role in STAFF_ROLES):
             return None
         matter = self.taxonomy.matter(burning[0][0])
         return Emergency(burning[0][0], matter.call or _DEFAULT_CALL) if matter else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -10,9 +10,12 @@ from typing import Literal
 from nlp.evidence import NOWHERE, UNRANKED, Signal, Vectors, is_foreign, weigh
 from nlp.match import apart, choose, possible
 from nlp.match_rules import MatchRules, load_rules
+from nlp.matter_place import Voice, completed, says_only_place
 from nlp.place import conflicts
-from nlp.schema import KINDS, Kind, MatterSketch, Place, RankedCategory, Utterance
+from nlp.schema import KINDS, STAFF_ROLES, Kind, MatterSketch, Place, RankedCategory, Utterance
 
+CLAUSE_CATEGORY = 0.3
+"""The share of a clause's ranking that must be of the matter's category where no place speaks for it."""
 TELLING: tuple[Kind, ...] = ("report", "supplement", "follow_up", "reply")
 """Kinds of messages that may belong to a matter."""
 Reason = Literal["quote", "own", "place", "words", "latest", "pending", "none"]
@@ -60,6 +63,8 @@ def belongs(
         return Belonging(kind, matter, "own", 1.0, matter)
     if not tells(scores) or utterance.at is None:
         return Belonging(max(KINDS, key=lambda kind: scores.get(kind, 0.0)))
+    if says_only_place(utterance.text, place) and utterance.role not in STAFF_ROLES and not utterance.quoted:
+        scores = {"supplement": 1.0}  # a place alone reports nothing: it is told of what came before, or of what comes next
     total = sum(scores.get(kind, 0.0) for kind in TELLING)
     kinds = {kind: scores.get(kind, 0.0) / total for kind in TELLING}
     signal = signal_of(utterance, utterance.at, category, place)
@@ -77,6 +82,36 @@ def belongs(
     if likeliest == "report" or new > limits.new:
         return Belonging("report", None, "none", probability, best)
     return Belonging(likeliest, None, "pending" if likeliest == "supplement" else "none", probability, best)
+
+
+def also_belongs(
+    kind: Kind,
+    utterance: Utterance,
+    clauses: Sequence[tuple[str, RankedCategory, Place]],
+    sketches: Sequence[MatterSketch],
+    main: str | None,
+    rules: MatchRules | None = None,
+) -> tuple[str, ...]:
+    """Further matters that single clauses of a message are about: "401还漏，滑梯修好没". A clause speaks for a matter by its place or
+    its words, never by being near to it in the talk.
+
+    `clauses`: words, what they rank as and where they are; `main`: the matter of the whole message.
+    """
+    rules = rules or load_rules()
+    if utterance.at is None or len(clauses) < 2:
+        return ()
+    found: list[str] = []
+    for text, category, place in clauses:
+        signal = replace(signal_of(utterance, utterance.at, category, place), text=text, quoted=())
+        rows = weigh(signal, sketches, rules)
+        shares = _shares(kind, signal, sketches, rows, rules)
+        best = max(shares, key=lambda i: (shares[i], i), default=None)
+        if best is None or best == main or best in found or shares[best] < rules.thresholds.attach:
+            continue
+        row = rows[best]
+        if row["only"] > 0 and (row["category"] >= CLAUSE_CATEGORY or row["place_agrees"] >= 1 or row["spots_agree"]):
+            found.append(best)
+    return tuple(found)
 
 
 def _shown(utterance: Utterance, sketches: Sequence[MatterSketch], rules: MatchRules) -> tuple[str, Kind] | None:
@@ -121,9 +156,18 @@ def may_hang(kind: Kind, signal: Signal, sketch: MatterSketch, rules: MatchRules
         return False
     if sketch.id in signal.quoted or (kind == "supplement" and signal.sender in sketch.senders):
         return True
+    if kind == "supplement" and says_only_place(signal.text, signal.place) and not _was_asked_where(signal, rules):
+        return False
     if kind == "reply" and (apart(signal.place, sketch, rules) or is_foreign(signal.category, sketch.category, rules)):
         return False
     return not conflicts(signal.place, sketch.place)
+
+
+def _was_asked_where(signal: Signal, rules: MatchRules) -> bool:
+    """Whether somebody else has just asked for a place: 哪栋?"""
+    since = signal.at - timedelta(minutes=rules.burst.minutes)
+    asked = [e for e in signal.previous[-rules.burst.messages :] if e.sender != signal.sender and e.at >= since]
+    return any(word in e.text for e in asked for word in rules.asks_where)
 
 
 def _why(row: dict[str, float]) -> Reason:
@@ -160,29 +204,22 @@ def fragments(utterance: Utterance, rules: MatchRules | None = None) -> tuple[st
 def grown(
     sketch: MatterSketch, kind: Kind, text: str, place: Place, at: datetime, sender: str, rules: MatchRules | None = None
 ) -> MatterSketch:
-    """The sketch after a message joined it. Only reports and supplements add words, place and (reports) the sender.
-
-    A supplement of a reporter corrects the place. Another voice only fills what was silent, and nothing where it names another
-    house; where a trouble hits many buildings at once (`wide` in match.yaml) another voice's place does not narrow it.
-    """
+    """The sketch after a message joined it: its place by nlp.matter_place. Only reports and supplements add words, only reports the
+    sender."""
     rules = rules or load_rules()
     told = kind in ("report", "supplement")
-    corrects = told and kind == "supplement" and sender in sketch.senders
-    merged = _merged(sketch, place, corrects, sender in sketch.senders, rules) if told else sketch.place
+    voice: Voice = "staff" if kind == "reply" else voice_of(sender, sketch.senders)
     return replace(
         sketch,
-        place=merged,
+        place=completed(sketch.place, place, text, voice, sketch.category, rules) if told or kind == "reply" else sketch.place,
         texts=(*sketch.texts, text) if told and text else sketch.texts,
         last_at=max(sketch.last_at, at),
         senders=sketch.senders | {sender} if kind == "report" else sketch.senders,
     )
 
 
-def _merged(sketch: MatterSketch, place: Place, corrects: bool, own: bool, rules: MatchRules) -> Place:
-    if not corrects and ((sketch.category in rules.wide and not own) or conflicts(sketch.place, place)):
-        return sketch.place
-    fields = {}
-    for f in ("estate", "building", "unit", "floor", "room", "road", "spot"):
-        old, new = getattr(sketch.place, f), getattr(place, f)
-        fields[f] = (new or old) if corrects else (old or new)
-    return replace(sketch.place, **fields)
+def voice_of(sender: str, senders: Collection[str]) -> Voice:
+    """Whose words they are, of a matter that `senders` have told of so far (nobody: it is just being told)."""
+    if not senders or set(senders) == {sender}:
+        return "only"
+    return "reporter" if sender in senders else "another"

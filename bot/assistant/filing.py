@@ -20,7 +20,7 @@ from nlp.match import match
 from nlp.place import merge_places
 from nlp.privacy import mask
 from nlp.schema import Earlier, Emergency, Match, Place, RankedCategory, Understanding, Utterance
-from nlp.thread import fragments, grown
+from nlp.thread import fragments
 from nlp.title import title_of
 
 # a burst ("电梯坏了", then "3栋2单元") is over after this; only then is somebody asked for what is still missing
@@ -92,8 +92,6 @@ async def _file(turn: Turn, utterance: Utterance, u: Understanding, telling: Tel
 
 
 def _grow(turn: Turn, matter: OpenMatter, telling: Telling, taken: tuple[Earlier, ...]) -> None:
-    sketch = grown(matter.sketch(), "report", telling.text, telling.place, turn.message.at, turn.person)
-    matter.place = sketch.place
     matter.reply_to = matter.reply_to or turn.message.message_id
     matter.thread_id = matter.thread_id or turn.message.thread_id
     for earlier in taken:

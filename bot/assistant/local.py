@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bot.assistant.memory import SETTLED_STATES
 from bot.channels.contract import Channel, Fetch, Speech
 from intake_api.client import IntakeError
@@ -26,8 +28,11 @@ from intake_api.contracts import (
     VoteIn,
     VotesView,
 )
+from nlp.match_rules import load_rules
+from nlp.matter_place import FIELDS, Voice, completed
 from nlp.schema import Place
 from nlp.taxonomy import Taxonomy
+from nlp.thread import voice_of
 from nlp.title import title_of
 
 
@@ -73,7 +78,11 @@ class LocalIntake:
         if old is not None and old.state not in SETTLED_STATES:
             self._reports[report.external_id] = old.id
             first = person not in self._people[old.id]
-            return Receipt(outcome="joined", ticket=self._join(old, person), first_of_person=first)
+            alone = self._people[old.id] == {person}
+            joined = self._placed(
+                self._join(old, person), report.place, report.masked, "another" if first else "only" if alone else "reporter"
+            )
+            return Receipt(outcome="joined", ticket=joined, first_of_person=first)
         ticket = self._open(report)
         self._reports[report.external_id] = ticket.id
         self._people[ticket.id] = {person}
@@ -116,11 +125,16 @@ class LocalIntake:
         if supplement.place is None:
             return ticket
         person = f"{supplement.reporter.channel}:{supplement.reporter.handle}"
-        place = _filled(ticket.place, supplement.place, corrects=self._people[ticket.id] == {person})
-        if place == ticket.place:
+        voice: Voice = "staff" if supplement.kind == "reply" else voice_of(person, self._people[ticket.id])
+        return self._placed(ticket, supplement.place, supplement.masked, voice)
+
+    def _placed(self, ticket: TicketView, told: PlaceIn, text: str, voice: Voice) -> TicketView:
+        place = completed(_as_place(ticket.place), _as_place(told), text, voice, ticket.category, load_rules())
+        pin = {"lat": told.lat, "long": told.long} if told.lat is not None else {}
+        view = ticket.place.model_copy(update={f: getattr(place, f) for f in FIELDS} | pin)
+        if view == ticket.place:
             return ticket
-        where = Place(estate=place.estate, building=place.building, unit=place.unit, road=place.road, spot=place.spot)
-        return self._update(ticket, place=place, title=title_of(where, ticket.category_name, ticket.description))
+        return self._update(ticket, place=view, title=title_of(place, ticket.category_name, ticket.description))
 
     def _update(self, ticket: TicketView, **changes: object) -> TicketView:
         newer = ticket.model_copy(update={**changes, "version": ticket.version + 1})
@@ -194,10 +208,6 @@ class LocalIntake:
         return VotesView(doc=vote.doc, helpful=sum(on), not_helpful=len(on) - sum(on))
 
 
-def _filled(old: PlaceView, new: PlaceIn, *, corrects: bool) -> PlaceView:
-    """The only voice corrects itself; other voices fill in what was silent, unless they speak of another place."""
-    told = {k: v for k, v in new.model_dump().items() if v not in (None, "")}
-    known = {k: v for k, v in old.model_dump().items() if v not in (None, "")}
-    if not corrects and any(known.get(k, told.get(k)) != told.get(k) for k in ("estate", "building", "unit") if k in told):
-        return old
-    return old.model_copy(update=told if corrects else told | known)
+def _as_place(told: PlaceIn | PlaceView) -> Place:
+    parts: dict[str, Any] = {f: getattr(told, f) for f in FIELDS}
+    return Place(**parts, text=told.text)

@@ -20,7 +20,7 @@ from intake_api.contracts import SupplementIn
 from nlp.place import merge_places
 from nlp.schema import Earlier, Understanding, Utterance
 from nlp.settled import says_settled
-from nlp.thread import Belonging, belongs, grown, tells
+from nlp.thread import Belonging, also_belongs, belongs, tells
 
 # a progress line for one matter at most this often
 PROGRESS_AGAIN = timedelta(minutes=30)
@@ -114,22 +114,30 @@ async def _add_to_matter(turn: Turn, utterance: Utterance, u: Understanding, fou
     if alarm and not turn.is_staff and not (matter and matter.emergency):
         await file_report(turn, utterance, u)
         return
-    if matter is None:
+    further = _further(turn, utterance, u, matter)
+    if matter is None and not further:
         if u.kind == "follow_up" and not turn.is_staff and await point_to_incident(turn, u):
             return
         if u.kind == "follow_up" and not turn.in_group:
             await turn.say(await my_matters(turn), key=f"progress:{turn.message.key}")
         return
-    turn.outcome.matters.append(matter.id)
-    if u.kind == "reply":
-        await supplement(turn, matter, u, kind="reply")
+    for part, one in enumerate([*([matter] if matter else []), *further]):
+        turn.outcome.matters.append(one.id)
+        await supplement(turn, one, u, kind=u.kind, part=part)
+    if u.kind == "reply" and matter:
         matter.settled = matter.settled or says_settled(turn.message.text)
-        return
-    sketch = grown(matter.sketch(), u.kind, u.masked.text, u.place, turn.message.at, turn.person)
-    matter.place = sketch.place
-    await supplement(turn, matter, u, kind="supplement" if u.kind == "supplement" else "follow_up")
     if u.kind == "follow_up":
-        await _tell_progress(turn, matter)
+        await _tell_progress(turn, matter or further[0])
+
+
+def _further(turn: Turn, utterance: Utterance, u: Understanding, main: OpenMatter | None) -> list[OpenMatter]:
+    """The other matters that clauses of these words are about."""
+    if len(turn.memory.matters) < (2 if main else 1) or not utterance.text:
+        return []
+    clauses = turn.ports.understander.by_clause(utterance.text, turn.gazetteer, utterance.home)
+    known = sketches_of(turn)
+    found = also_belongs(u.kind, utterance, clauses, known, main.id if main else None)
+    return [turn.memory.matters[i] for i in found]
 
 
 def _belonging(turn: Turn, utterance: Utterance, u: Understanding) -> Belonging:
@@ -140,19 +148,19 @@ def _belonging(turn: Turn, utterance: Utterance, u: Understanding) -> Belonging:
     return belongs(kinds, utterance, known, category=u.category, place=u.place, vectors=vectors)
 
 
-async def supplement(turn: Turn, matter: OpenMatter, u: Understanding, *, kind: str, edit_of: str = "") -> None:
+async def supplement(turn: Turn, matter: OpenMatter, u: Understanding, *, kind: str, edit_of: str = "", part: int = 0) -> None:
     """Keep words with a matter; its card follows. Raises IntakeError."""
     message = turn.message
     said = SupplementIn.model_validate(
         {
-            "external_id": message.key,
+            "external_id": f"{message.key}#{part}" if part else message.key,
             "kind": kind,
             "message_id": message.message_id,
             "at": message.at,
             "reporter": turn.reporter(household_of(turn)),
             "text": message.text[:4000],
             "masked": u.masked.text[:4000],
-            "place": place_in(u.place, turn) if kind in ("supplement", "edit") and _names_place(turn, u) else None,
+            "place": place_in(u.place, turn) if kind != "follow_up" and _names_place(turn, u) else None,
             "edit_of": edit_of,
             "judgement": judgement(u, Telling(u.masked.text, u.category, u.place, u.emergency)) if kind != "reply" else None,
         }

@@ -18,6 +18,9 @@ from intake_api.tickets.desk import Desk, facts_of
 from intake_api.tickets.moves import ASSISTANT, LAID_DOWN, Actor, floor_of
 from intake_api.tickets.tables import Message, Reporter, Sequence, Ticket, fresh_ticket
 from intake_api.tickets.telling import tell_everyone, tell_subscribers
+from nlp.match_rules import load_rules as load_match_rules
+from nlp.matter_place import FIELDS, Voice, completed
+from nlp.place import conflicts
 from nlp.schema import Place
 from nlp.title import LIMIT, title_of
 
@@ -205,7 +208,10 @@ async def join(desk: Desk, ticket: Ticket, report: ReportIn, home: str) -> bool:
     """Add a report to an open ticket; says whether the person is new to it."""
     chat = "" if report.private or report.judgement.delicate else f"{report.channel}:{report.chat_id}"
     first = await add_reporter(desk, ticket, home, report.reporter, chat, _filled(report.place))
-    await take_in(desk, ticket, report.place, report.judgement)
+    alone = ticket.affected_people <= 1
+    await take_in(
+        desk, ticket, report.place, report.judgement, text=report.masked, voice="another" if first else "only" if alone else "reporter"
+    )
     if not first:
         await hear_answer(desk, ticket, report.reporter, report.masked)
     await tell_everyone(desk, ticket, "ticket.joined" if first else "ticket.changed")
@@ -240,13 +246,13 @@ async def add_reporter(desk: Desk, ticket: Ticket, home: str, who: ReporterIn, c
     return not known
 
 
-async def take_in(desk: Desk, ticket: Ticket, place: PlaceIn | None, judgement: Judgement | None, *, corrects: bool = False) -> bool:
-    """What later words add: the parts of a place that were missing, a category nobody knew, an emergency. Says whether anything.
-
-    `corrects`: the words come from the only voice there is, so what contradicts the known place is a correction of it.
-    """
+async def take_in(
+    desk: Desk, ticket: Ticket, place: PlaceIn | None, judgement: Judgement | None, *, text: str = "", voice: Voice = "another"
+) -> bool:
+    """What later words (masked `text`) add: to the place what their `voice` may, a category nobody knew, an emergency. Says whether
+    anything."""
     before = (ticket.place, ticket.category, ticket.state)
-    _complete_place(ticket, place, corrects)
+    _complete_place(ticket, place, text, voice)
     matter = desk.taxonomy.matter(judgement.category) if judgement and judgement.category else None
     if matter and judgement and ticket.state == "candidate" and ticket.category is None and judgement.accepted:
         ticket.category, ticket.category_version = matter.id, desk.taxonomy.version
@@ -272,15 +278,19 @@ async def _becomes_emergency(desk: Desk, ticket: Ticket, judgement: Judgement) -
         await alert_all(desk, ticket)
 
 
-def _complete_place(ticket: Ticket, place: PlaceIn | None, corrects: bool) -> None:
-    """Fill in what is missing; what contradicts the estate or building we know is another place and changes nothing, unless
-    it is a correction.
-    """
+def _complete_place(ticket: Ticket, place: PlaceIn | None, text: str, voice: Voice) -> None:
+    """What later words say of the place (nlp.matter_place); a pin comes with the words it belongs to."""
     if place is None:
         return
-    new = _filled(place)
-    clash = any(name in new and ticket.place.get(name) not in (None, new[name]) for name in ("estate", "building", "unit"))
-    if corrects:
-        ticket.place = ticket.place | new
-    elif not clash:
-        ticket.place = new | ticket.place
+    known, told = _as_place(ticket.place), _as_place(_filled(place))
+    done = completed(known, told, text, voice, ticket.category, load_match_rules())
+    fields = {name: value for name in FIELDS if (value := getattr(done, name))}
+    rest = {name: value for name, value in ticket.place.items() if name not in FIELDS}
+    if not conflicts(done, told):
+        rest = _filled(place.model_copy(update=dict.fromkeys(FIELDS))) | rest
+    ticket.place = rest | fields
+
+
+def _as_place(told: dict[str, Any]) -> Place:
+    parts: dict[str, Any] = {name: told.get(name) for name in FIELDS}
+    return Place(**parts, text=told.get("text") or "")

@@ -15,6 +15,7 @@ from intake_api.tickets.moves import ASSISTANT, LAID_DOWN
 from intake_api.tickets.opening import add_reporter, hear_answer, insert_once, take_in
 from intake_api.tickets.tables import Message, Ticket
 from intake_api.tickets.telling import tell_everyone, tell_workers
+from nlp.matter_place import Voice
 
 MAX_DESCRIPTION = 4000
 _ANSWERS = ("supplement", "reply", "edit")
@@ -86,8 +87,9 @@ async def _add_words(desk: Desk, ticket: Ticket, said: SupplementIn) -> None:
         desk.session, ticket, "supplement", ticket.state, ASSISTANT, desk.now,
         before=ticket.state, data={"kind": said.kind, "external_id": said.external_id},
     )  # fmt: skip
-    corrects = await _speaks_alone(desk, ticket, said)
-    changed = ticket.state not in LAID_DOWN and await take_in(desk, ticket, said.place, said.judgement, corrects=corrects)
+    voice = await _voice_of(desk, ticket, said)
+    laid_down = ticket.state in LAID_DOWN
+    changed = not laid_down and await take_in(desk, ticket, said.place, said.judgement, text=said.masked, voice=voice)
     if said.kind in _ANSWERS:
         await hear_answer(desk, ticket, said.reporter, said.masked)
     if changed or before[0] != ticket.state:
@@ -96,10 +98,13 @@ async def _add_words(desk: Desk, ticket: Ticket, said: SupplementIn) -> None:
         await tell_workers(desk, ticket)
 
 
-async def _speaks_alone(desk: Desk, ticket: Ticket, said: SupplementIn) -> bool:
-    """ "说错了，是5栋" of the only reporter. Of several voices none may move the others' matter; a worker decides then."""
-    person = desk.vault.pseudonym(said.reporter.channel, said.reporter.handle)
-    return ticket.affected_people == 1 and await queries.reports(desk.session, ticket.id, person)
+async def _voice_of(desk: Desk, ticket: Ticket, said: SupplementIn) -> Voice:
+    """Of several reporters none may move the others' matter; a worker decides then."""
+    if said.kind == "reply":
+        return "staff"
+    if not await queries.reports(desk.session, ticket.id, desk.vault.pseudonym(said.reporter.channel, said.reporter.handle)):
+        return "another"
+    return "only" if ticket.affected_people == 1 else "reporter"
 
 
 async def _describe(desk: Desk, ticket: Ticket, said: SupplementIn) -> None:

@@ -2,7 +2,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from nlp.schema import Earlier, Kind, MatterSketch, Place, RankedCategory, Utterance
-from nlp.thread import belongs, fragments, grown
+from nlp.thread import also_belongs, belongs, fragments, grown
 
 NOW = datetime(2026, 6, 2, 8, 0, tzinfo=UTC)
 
@@ -160,3 +160,39 @@ def test_what_staff_come_upon_elsewhere_is_no_answer_to_an_open_matter() -> None
     rounds = Utterance("巡到7栋，楼顶漏水", "property", "p1", at=NOW, previous=TALK)
     assert belongs({"reply": 1.0}, rounds, [LIFT], place=Place(estate="旧澡堂家属院")).matter is None
     assert belongs({"reply": 1.0}, rounds, [LIFT], category=LEAK).matter is None
+
+
+# ---- a place alone, and several matters in one message ---------------------------------------------------------------------
+def bare(text: str, sender: str, *before: Earlier) -> Utterance:
+    return Utterance(text, sender=sender, at=NOW, previous=before)
+
+
+def test_a_place_alone_waits_for_what_its_sender_tells_next() -> None:
+    lamp = replace(sketch("C", "facility.streetlight", "路灯不亮", 1, "u2"), last_at=ago(0.5))
+    place = Place(building="3", room="1206", text="3栋1206")
+    found = belongs({"report": 0.9, "supplement": 0.1}, bare("3栋1206", "u5"), [lamp], place=place)
+    assert (found.kind, found.matter, found.reason) == ("supplement", None, "pending")
+
+
+def test_a_place_alone_answers_who_asked_for_it() -> None:
+    lamp = replace(sketch("C", "facility.streetlight", "路灯不亮", 1, "u2"), last_at=ago(0.5))
+    place = Place(building="3", text="3栋")
+    told = earlier("m1", "u2", 1, "路灯不亮", "report", ("C",))
+    asked = earlier("m2", "u8", 0.5, "哪栋的？", "chat", ("C",))
+    assert belongs({"supplement": 1.0}, bare("3栋", "u5", told, asked), [lamp], place=place).matter == "C"
+    assert belongs({"supplement": 1.0}, bare("3栋", "u2", told), [lamp], place=place).matter == "C", "of what they told themselves"
+
+
+def test_a_message_about_two_matters_hangs_on_both() -> None:
+    lift = RankedCategory((("housing.elevator", 0.7),), True)
+    toilet = RankedCategory((("facility.toilet", 0.7),), True)
+    words = said("电梯修好没，公厕的门锁还坏着", "u9")
+    clauses = [("电梯修好没", lift, Place()), ("公厕的门锁还坏着", toilet, Place())]
+    assert also_belongs("follow_up", words, clauses, [LIFT, TOILET], "A") == ("B",)
+    assert also_belongs("follow_up", words, clauses[:1], [LIFT, TOILET], None) == (), "one clause is the whole message"
+
+
+def test_a_clause_that_names_nothing_of_a_matter_is_not_about_it() -> None:
+    lift = RankedCategory((("housing.elevator", 0.7),), True)
+    clauses = [("电梯修好没", lift, Place()), ("我等着接娃", RankedCategory(), Place())]
+    assert also_belongs("follow_up", said("电梯修好没，我等着接娃", "u9"), clauses, [LIFT, TOILET], "A") == ()

@@ -186,6 +186,23 @@ async def test_a_pin_answers_the_question_for_the_place(stage: Stage) -> None:
     assert stage.tickets[0].place.lat == 30.25
 
 
+# ---- where it is ---------------------------------------------------------------------------------------------------------
+async def test_a_place_told_before_its_trouble_goes_with_it(stage: Stage) -> None:
+    assert await stage.say("u1", "3栋1206") == []
+    await stage.say("u1", "走廊里电梯坏了，停在一楼不动了", after_s=20)
+    assert (stage.tickets[0].place.building, stage.tickets[0].place.room) == ("3", "1206")
+    assert len(stage.tickets) == 1
+
+
+async def test_who_asks_after_two_matters_is_kept_with_both(stage: Stage) -> None:
+    await stage.say("u1", "5栋电梯坏了，停在一楼不动了")
+    await stage.say("u2", "东门的路灯不亮，晚上黑漆漆的", after_s=60)
+    await stage.say("u3", "还没人来吗，5栋电梯修好没，东门的路灯修好没", after_s=7200)
+    memory = await stage.memory.load(f"web:{GROUP}")
+    assert memory is not None
+    assert set(memory.recent[-1].matters) == {"T1", "T2"}
+
+
 # ---- alarms (UN6) ------------------------------------------------------------------------------------------------------
 async def test_an_alarm_in_later_words_is_guided_at_once(stage: Stage) -> None:
     await stage.say("u1", "2栋楼道灯坏了，黑漆漆的")
