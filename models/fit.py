@@ -66,11 +66,11 @@ def fit(
             part, part_bias = _LEARNERS[learner](matrix, y, sample, recipe)
             table += share * part
             bias += share * part_bias
-    scale = np.maximum(np.abs(table).max(axis=1) / 127, 1e-8)
+    scale = np.maximum(np.abs(table).max(axis=1) / 127, 1e-7)  # what float16 holds
     tensors = {
         "hashes": hashes,
-        "idf": idf.astype(np.float32),
-        "scale": scale.astype(np.float32),
+        "idf": idf.astype(np.float16),
+        "scale": scale.astype(np.float16),
         "weights": np.round(table / scale[:, None]).astype(np.int8),
         "bias": bias.astype(np.float32),
     }

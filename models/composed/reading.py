@@ -70,8 +70,17 @@ def single_messages(folder: Path = FOLDER, names: str = "lines*.tsv") -> list[La
 
 def matter_messages(folder: Path = FOLDER) -> list[Labelled]:
     """The rows of `matters*.tsv`, reports and questions without the small talk that is around them in a group, and of `alarms*.tsv`,
-    emergencies and what only sounds like one: to learn matters and alarms from, not kinds. Raises ComposedError."""
-    return [*single_messages(folder, "matters*.tsv"), *single_messages(folder, "alarms*.tsv")]
+    emergencies and what only sounds like one; reports and questions of the conversations in `terse/`. To learn matters and alarms
+    from, not kinds. Raises ComposedError."""
+    rows = [*single_messages(folder, "matters*.tsv"), *single_messages(folder, "alarms*.tsv")]
+    for talk in conversations(folder / "terse"):
+        burning = {m["id"] for m in talk["matters"] if m["emergency"]}
+        for message in talk["messages"]:
+            gold = message["gold"]
+            if gold["kind"] in ("report", "question") and gold.get("category") and len(message["text"]) > 1:
+                alarm = gold.get("matter") in burning
+                rows.append(Labelled(message["text"], gold["category"], "", gold["kind"], alarm, "composed", talk["id"]))
+    return rows
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
