@@ -14,7 +14,8 @@ from models.composed.reading import FOLDER, conversations
 
 SCORER = Path("score/score_replay.py")
 UNREAD = FOLDER / "unread"
-"""Conversations written to mislead, by authors of the training ones; no model reads them."""
+"""Conversations that no model reads: `misleading`, written to mislead by hands of the training ones; `terse`, by two other hands, in
+few words."""
 
 
 @section("transcripts through the assistant")
@@ -25,9 +26,10 @@ def replay(bench: Bench) -> Iterator[Row]:
         raise NotRunError(f"{scorer} is missing")
     yield from _scored(data / "transcripts" / "dev.jsonl", scorer, "transcripts/dev")
     with tempfile.TemporaryDirectory() as folder:
-        unread = Path(folder) / "unread.jsonl"
-        unread.write_text("".join(json.dumps(talk, ensure_ascii=False) + "\n" for talk in conversations(UNREAD)), encoding="utf8")
-        yield from _scored(unread, scorer, "models/composed/unread")
+        for unread in sorted(p for p in UNREAD.iterdir() if p.is_dir()):
+            gold = Path(folder) / f"{unread.name}.jsonl"
+            gold.write_text("".join(json.dumps(talk, ensure_ascii=False) + "\n" for talk in conversations(unread)), encoding="utf8")
+            yield from _scored(gold, scorer, f"models/composed/unread/{unread.name}")
 
 
 def _scored(gold: Path, scorer: Path, source: str) -> Iterator[Row]:
