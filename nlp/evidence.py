@@ -23,7 +23,8 @@ from nlp.schema import STAFF_ROLES, Earlier, MatterSketch, Place, RankedCategory
 UNRANKED, NOWHERE = RankedCategory(), Place()
 RARE = 6.5
 STRANGERS = 0.2
-"""The cosine of two matters of one group on average (nlp.remembered, encoder_v3): what is above it says that they are one."""
+"""The cosine of two matters of one group on average (nlp.remembered; encoder_v3 0.22, encoder_v4 0.19): what is above it says that they are
+one."""
 COMMON_GRAMS = Path(__file__).parent / "lexicon" / "common_grams.txt"
 _NOT_CONTENT = re.compile(r"[^\w]|_")
 

@@ -64,6 +64,7 @@ class MatchRules(BaseModel):
     too: tuple[str, ...]
     points_back: tuple[str, ...]
     repairs: tuple[str, ...]
+    corrects: tuple[str, ...]
     asks_where: tuple[str, ...]
     turns: tuple[str, ...]
     alone: tuple[str, ...]

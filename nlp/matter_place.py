@@ -11,21 +11,22 @@ from nlp.place import conflicts
 from nlp.schema import Place
 
 Voice = Literal["only", "reporter", "another", "staff"]
-"""Whose words: of the only reporter there is, of one of several, of somebody new to the matter, of staff."""
+"""Whose words: of the only reporter there is; of one of several, or of a neighbour who helps to tell; of one more household that
+reports it; of staff."""
 FIELDS = ("estate", "building", "unit", "floor", "room", "road", "spot")
 _OF_A_HOUSE = ("building", "unit", "floor", "room")
 _FILLER = re.compile(r"[\W_]|这边|那边|这里|那里|这儿|那儿|还有(?:个|件)?事|补充一下|[在的是就我们哈嘛呀哦啊呢]")
-_LEFT_OVER = 1
+_MEANT_OTHERWISE = re.compile(r"不是[^，。,.]{1,8}[，, ]?是")
 
 
 def says_only_place(text: str, place: Place) -> bool:
     """Whether a message is nothing but a place ("3栋1206", "就在东门那边"): what is there is told before or after."""
-    return bool(place.text) and len(_FILLER.sub("", text)) - len(_FILLER.sub("", place.text)) <= _LEFT_OVER
+    return bool(place.text) and len(_FILLER.sub("", text)) == len(_FILLER.sub("", place.text))
 
 
 def repairs(text: str, place: Place, rules: MatchRules) -> bool:
     """Whether words put a place right that was told before: 说错了是5栋, 应该是二单元, or the other place alone."""
-    return says_only_place(text, place) or any(word in text for word in rules.repairs)
+    return says_only_place(text, place) or any(word in text for word in rules.corrects) or _MEANT_OTHERWISE.search(text) is not None
 
 
 def completed(known: Place, told: Place, text: str, voice: Voice, category: str | None, rules: MatchRules) -> Place:

@@ -143,7 +143,7 @@ class Understander:
         cues = emergency_cues(text, role=utterance.role)
         vector = self._vector(text) if kind in _TOLD or cues else None
         alone = self._ranked(text, vector) if kind in _TOLD or cues else RankedCategory()
-        emergency = self._alarm(cues, vector, utterance, scores, alone)
+        emergency = self._alarm(text, cues, vector, utterance, scores, alone)
         if emergency and kind in ("chat", "question") and utterance.role not in STAFF_ROLES:
             kind = "report"
         told = kind in _TOLD or emergency is not None
@@ -179,13 +179,15 @@ class Understander:
         self, text: str, gazetteer: Gazetteer | None = None, home: Place | None = None
     ) -> list[tuple[str, RankedCategory, Place]]:
         """Each clause of a message with its ranking (by its words alone) and its place."""
-        found = []
+        found: list[tuple[str, RankedCategory, Place]] = []
         for clause in _CLAUSES.split(text[:MAX_TEXT]):
+            if len(found) == MAX_CLAUSES:
+                break
             read = normalise(clause).text
             if len(read.strip()) >= MIN_TOLD and self.models.category:
                 places = self.places(clause, gazetteer, home)
                 found.append((clause.strip(), rank(read, self.models.category, self.taxonomy), places[0] if places else Place()))
-        return found[:MAX_CLAUSES]
+        return found
 
     def warm(self) -> None:
         """Loads the dictionaries that are read on first use (1-2 s), so that no resident waits for them."""
@@ -211,11 +213,17 @@ class Understander:
         return tuple(replace(p, text=mask(p.text, gazetteer.official_phones).text) for p in found)
 
     def _alarm(
-        self, cues: tuple[Cue, ...], vector: Floats | None, utterance: Utterance, scores: Mapping[Kind, float], alone: RankedCategory
+        self,
+        text: str,
+        cues: tuple[Cue, ...],
+        vector: Floats | None,
+        utterance: Utterance,
+        scores: Mapping[Kind, float],
+        alone: RankedCategory,
     ) -> Emergency | None:
         """What the lexicon and the encoder heard, corrected by the models where they are sure: chatter that only sounds like
-        an alarm is let go, so is what neither the encoder nor the ranking believes, and a report whose matter can hardly be anything
-        but an emergency alarms without either."""
+        an alarm is let go, so is what neither the encoder nor the ranking believes; a report whose matter can hardly be anything but an
+        emergency alarms without the lexicon, and so does a resident's message where encoder and ranking fear it together."""
         fears = [m for m, _ in alone.top if (matter := self.taxonomy.matter(m)) and matter.emergency]
         probability = self._alarming(vector)
         found = find_emergency(
@@ -228,7 +236,7 @@ class Understander:
         burning = [(m, p) for m, p in alone.top if (matter := self.taxonomy.matter(m)) and matter.emergency]
         mass = sum(p for _, p in burning)
         if found:
-            if probability is not None and probability < limits["unbelieved"] and mass < limits["unbelieved_mass"]:
+            if not self._believed(cues, probability, mass, text):
                 return None
             chatter = utterance.role not in STAFF_ROLES and scores["report"] < limits["chatter_report"]
             return None if chatter and mass < limits["chatter_mass"] else found
@@ -242,6 +250,28 @@ class Understander:
             return None
         matter = self.taxonomy.matter(burning[0][0])
         return Emergency(burning[0][0], matter.call or _DEFAULT_CALL) if matter else None
+
+    def _believed(self, cues: tuple[Cue, ...], probability: float | None, mass: float, text: str) -> bool:
+        """Whether encoder or ranking believes the lexicon at all, of the whole text or of the clause that it heard: beside another
+        matter an alarm is a small part of what is said."""
+        limits = _rules().alarm
+        if probability is None or probability >= limits["unbelieved"] or mass >= limits["unbelieved_mass"]:
+            return True
+        clauses = [c for c in _CLAUSES.split(text) if c.strip()]
+        told = (
+            [c for c in clauses if any(word.strip() and word.strip() in c for cue in cues for word in cue.words)]
+            if len(clauses) > 1
+            else []
+        )
+        if len(clauses) > 1 and not told:
+            return True  # what alarmed stretches over several clauses
+        for clause in told[:MAX_CLAUSES]:
+            vector = self._vector(clause)
+            ranked = self._ranked(clause, vector).top
+            burning = sum(p for m, p in ranked if (matter := self.taxonomy.matter(m)) and matter.emergency)
+            if (self._alarming(vector) or 0.0) >= limits["unbelieved"] or burning >= limits["unbelieved_mass"]:
+                return True
+        return False
 
     def _alarming(self, vector: Floats | None) -> float | None:
         """The encoder's own probability that the text of this vector is an emergency; None where it cannot say."""

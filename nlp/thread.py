@@ -154,20 +154,24 @@ def may_hang(kind: Kind, signal: Signal, sketch: MatterSketch, rules: MatchRules
         return possible(signal.place, signal.at, sketch, rules)
     if signal.at - sketch.last_at > timedelta(hours=rules.hangs_within_h(kind, sketch.category)):
         return False
-    if sketch.id in signal.quoted or (kind == "supplement" and signal.sender in sketch.senders):
+    bare = kind == "supplement" and says_only_place(signal.text, signal.place)
+    if sketch.id in signal.quoted:
         return True
-    if kind == "supplement" and says_only_place(signal.text, signal.place) and not _was_asked_where(signal, rules):
+    if kind == "supplement" and signal.sender in sketch.senders:
+        late = signal.at - sketch.last_at > timedelta(minutes=rules.burst.picture_minutes)
+        return not (bare and late and conflicts(signal.place, sketch.place))  # where their next trouble is
+    if bare and not _was_asked_where(signal, sketch, rules):
         return False
     if kind == "reply" and (apart(signal.place, sketch, rules) or is_foreign(signal.category, sketch.category, rules)):
         return False
     return not conflicts(signal.place, sketch.place)
 
 
-def _was_asked_where(signal: Signal, rules: MatchRules) -> bool:
-    """Whether somebody else has just asked for a place: 哪栋?"""
+def _was_asked_where(signal: Signal, sketch: MatterSketch, rules: MatchRules) -> bool:
+    """Whether somebody else has just asked for the place of this matter, or of nobody knows which: 哪栋?"""
     since = signal.at - timedelta(minutes=rules.burst.minutes)
     asked = [e for e in signal.previous[-rules.burst.messages :] if e.sender != signal.sender and e.at >= since]
-    return any(word in e.text for e in asked for word in rules.asks_where)
+    return any(word in e.text for e in asked if not e.matters or sketch.id in e.matters for word in rules.asks_where)
 
 
 def _why(row: dict[str, float]) -> Reason:
@@ -208,7 +212,7 @@ def grown(
     sender."""
     rules = rules or load_rules()
     told = kind in ("report", "supplement")
-    voice: Voice = "staff" if kind == "reply" else voice_of(sender, sketch.senders)
+    voice: Voice = "staff" if kind == "reply" else voice_of(sender, sketch.senders, reports=kind == "report")
     return replace(
         sketch,
         place=completed(sketch.place, place, text, voice, sketch.category, rules) if told or kind == "reply" else sketch.place,
@@ -218,8 +222,9 @@ def grown(
     )
 
 
-def voice_of(sender: str, senders: Collection[str]) -> Voice:
-    """Whose words they are, of a matter that `senders` have told of so far (nobody: it is just being told)."""
+def voice_of(sender: str, senders: Collection[str], *, reports: bool) -> Voice:
+    """Whose words they are, of a matter that `senders` have told of so far (nobody: it is just being told). `reports`: the words
+    are a report, so that a new sender is one more household that has it."""
     if not senders or set(senders) == {sender}:
         return "only"
-    return "reporter" if sender in senders else "another"
+    return "another" if reports and sender not in senders else "reporter"

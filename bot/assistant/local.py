@@ -125,12 +125,13 @@ class LocalIntake:
         if supplement.place is None:
             return ticket
         person = f"{supplement.reporter.channel}:{supplement.reporter.handle}"
-        voice: Voice = "staff" if supplement.kind == "reply" else voice_of(person, self._people[ticket.id])
+        voice: Voice = "staff" if supplement.kind == "reply" else voice_of(person, self._people[ticket.id], reports=False)
         return self._placed(ticket, supplement.place, supplement.masked, voice)
 
     def _placed(self, ticket: TicketView, told: PlaceIn, text: str, voice: Voice) -> TicketView:
         place = completed(_as_place(ticket.place), _as_place(told), text, voice, ticket.category, load_rules())
-        pin = {"lat": told.lat, "long": told.long} if told.lat is not None else {}
+        pinned = told.lat is not None and voice != "staff" and (voice == "only" or ticket.place.lat is None)
+        pin = {"lat": told.lat, "long": told.long} if pinned else {}
         view = ticket.place.model_copy(update={f: getattr(place, f) for f in FIELDS} | pin)
         if view == ticket.place:
             return ticket

@@ -38,8 +38,7 @@ def remember_ticket(turn: Turn, ticket: TicketView) -> OpenMatter:
     known.affected = ticket.affected_people
     known.unlike = ticket.unlike
     known.pinned = ticket.place.lat is not None
-    if not place_of(ticket).is_empty():
-        known.place = place_of(ticket)
+    known.place = place_of(ticket)
     if ticket.state == "merged" and ticket.duplicate_of:
         _hand_on(turn.memory, known, ticket.duplicate_of)
     if ticket.state in GONE_STATES:

@@ -17,11 +17,14 @@ from bot.assistant.progress import edit_group_card, progress_words, remember_tic
 from bot.assistant.turn import Turn, heed_flood
 from bot.wording import say
 from intake_api.contracts import SupplementIn
+from nlp.matter_place import says_only_place
 from nlp.place import merge_places
 from nlp.schema import Earlier, Understanding, Utterance
 from nlp.settled import says_settled
 from nlp.thread import Belonging, also_belongs, belongs, tells
 
+# who answers the assistant's question for a place in another's stead does so soon
+ANSWERED_WITHIN = timedelta(minutes=10)
 # a progress line for one matter at most this often
 PROGRESS_AGAIN = timedelta(minutes=30)
 
@@ -114,20 +117,29 @@ async def _add_to_matter(turn: Turn, utterance: Utterance, u: Understanding, fou
     if alarm and not turn.is_staff and not (matter and matter.emergency):
         await file_report(turn, utterance, u)
         return
-    further = _further(turn, utterance, u, matter)
+    if matter is None and u.kind == "supplement" and says_only_place(utterance.text, u.place):
+        matter = _asked_for_place(turn)
+    further = _further(turn, utterance, u, matter) if matter or found.reason != "pending" else []
     if matter is None and not further:
         if u.kind == "follow_up" and not turn.is_staff and await point_to_incident(turn, u):
             return
         if u.kind == "follow_up" and not turn.in_group:
             await turn.say(await my_matters(turn), key=f"progress:{turn.message.key}")
         return
-    for part, one in enumerate([*([matter] if matter else []), *further]):
+    every = [*([matter] if matter else []), *further]
+    for one in every:
         turn.outcome.matters.append(one.id)
-        await supplement(turn, one, u, kind=u.kind, part=part)
+        await supplement(turn, one, u, kind=u.kind, beside=one is not every[0], alone=len(every) == 1)
     if u.kind == "reply" and matter:
         matter.settled = matter.settled or says_settled(turn.message.text)
     if u.kind == "follow_up":
         await _tell_progress(turn, matter or further[0])
+
+
+def _asked_for_place(turn: Turn) -> OpenMatter | None:
+    """The matter whose place the assistant has asked this chat for lately: a neighbour may know the answer."""
+    asked = [a for a in turn.memory.awaited if a.what == "place" and turn.now - a.since <= ANSWERED_WITHIN]
+    return turn.memory.matters.get(asked[-1].ticket) if asked else None
 
 
 def _further(turn: Turn, utterance: Utterance, u: Understanding, main: OpenMatter | None) -> list[OpenMatter]:
@@ -148,21 +160,24 @@ def _belonging(turn: Turn, utterance: Utterance, u: Understanding) -> Belonging:
     return belongs(kinds, utterance, known, category=u.category, place=u.place, vectors=vectors)
 
 
-async def supplement(turn: Turn, matter: OpenMatter, u: Understanding, *, kind: str, edit_of: str = "", part: int = 0) -> None:
-    """Keep words with a matter; its card follows. Raises IntakeError."""
+async def supplement(
+    turn: Turn, matter: OpenMatter, u: Understanding, *, kind: str, edit_of: str = "", beside: bool = False, alone: bool = True
+) -> None:
+    """Keep words with a matter; its card follows. Words about several matters (not `alone`) place none of them, and what they are
+    judged to be is not said of those that they are about `beside` the first. Raises IntakeError."""
     message = turn.message
     said = SupplementIn.model_validate(
         {
-            "external_id": f"{message.key}#{part}" if part else message.key,
+            "external_id": f"{message.key}@{matter.id}" if beside else message.key,
             "kind": kind,
             "message_id": message.message_id,
             "at": message.at,
             "reporter": turn.reporter(household_of(turn)),
             "text": message.text[:4000],
             "masked": u.masked.text[:4000],
-            "place": place_in(u.place, turn) if kind != "follow_up" and _names_place(turn, u) else None,
+            "place": place_in(u.place, turn) if alone and kind != "follow_up" and _names_place(turn, u) else None,
             "edit_of": edit_of,
-            "judgement": judgement(u, Telling(u.masked.text, u.category, u.place, u.emergency)) if kind != "reply" else None,
+            "judgement": judgement(u, Telling(u.masked.text, u.category, u.place, u.emergency)) if kind != "reply" and not beside else None,
         }
     )
     ticket = await turn.ports.intake.add_supplement(matter.id, said)

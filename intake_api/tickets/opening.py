@@ -19,7 +19,7 @@ from intake_api.tickets.moves import ASSISTANT, LAID_DOWN, Actor, floor_of
 from intake_api.tickets.tables import Message, Reporter, Sequence, Ticket, fresh_ticket
 from intake_api.tickets.telling import tell_everyone, tell_subscribers
 from nlp.match_rules import load_rules as load_match_rules
-from nlp.matter_place import FIELDS, Voice, completed
+from nlp.matter_place import FIELDS, Voice, completed, repairs
 from nlp.place import conflicts
 from nlp.schema import Place
 from nlp.title import LIMIT, title_of
@@ -279,15 +279,17 @@ async def _becomes_emergency(desk: Desk, ticket: Ticket, judgement: Judgement) -
 
 
 def _complete_place(ticket: Ticket, place: PlaceIn | None, text: str, voice: Voice) -> None:
-    """What later words say of the place (nlp.matter_place); a pin comes with the words it belongs to."""
+    """What later words say of the place (nlp.matter_place). A pin and the wording come with the words they belong to: the only
+    reporter's newest counts, staff's own position never."""
     if place is None:
         return
     known, told = _as_place(ticket.place), _as_place(_filled(place))
     done = completed(known, told, text, voice, ticket.category, load_match_rules())
     fields = {name: value for name in FIELDS if (value := getattr(done, name))}
     rest = {name: value for name, value in ticket.place.items() if name not in FIELDS}
-    if not conflicts(done, told):
-        rest = _filled(place.model_copy(update=dict.fromkeys(FIELDS))) | rest
+    if voice != "staff" and not conflicts(done, told):
+        new = _filled(place.model_copy(update=dict.fromkeys(FIELDS)))
+        rest = rest | new if voice == "only" and (told.is_empty() or repairs(text, told, load_match_rules())) else new | rest
     ticket.place = rest | fields
 
 

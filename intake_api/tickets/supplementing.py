@@ -16,6 +16,7 @@ from intake_api.tickets.opening import add_reporter, hear_answer, insert_once, t
 from intake_api.tickets.tables import Message, Ticket
 from intake_api.tickets.telling import tell_everyone, tell_workers
 from nlp.matter_place import Voice
+from nlp.schema import STAFF_ROLES
 
 MAX_DESCRIPTION = 4000
 _ANSWERS = ("supplement", "reply", "edit")
@@ -100,10 +101,9 @@ async def _add_words(desk: Desk, ticket: Ticket, said: SupplementIn) -> None:
 
 async def _voice_of(desk: Desk, ticket: Ticket, said: SupplementIn) -> Voice:
     """Of several reporters none may move the others' matter; a worker decides then."""
-    if said.kind == "reply":
-        return "staff"
-    if not await queries.reports(desk.session, ticket.id, desk.vault.pseudonym(said.reporter.channel, said.reporter.handle)):
-        return "another"
+    person = desk.vault.pseudonym(said.reporter.channel, said.reporter.handle)
+    if not await queries.reports(desk.session, ticket.id, person):
+        return "staff" if said.kind == "reply" or said.reporter.role in STAFF_ROLES else "reporter"
     return "only" if ticket.affected_people == 1 else "reporter"
 
 

@@ -117,7 +117,9 @@ def understood(text: str, **more: object) -> Kind:
     return choose_kind(kind_scores(utterance, MODEL, text, found), MODEL.config["thresholds"])
 
 
-@pytest.mark.parametrize("text", ["楼下路灯不亮了", "家里停水了", "我们楼门口垃圾堆了三天没人清"])
+@pytest.mark.parametrize(
+    "text", ["楼下路灯不亮了", "家里停水了", "我们楼门口垃圾堆了三天没人清", "专业的物业公司也不来修，5栋电梯坏了三天，打电话没人接"]
+)
 def test_short_troubles_are_reports(text: str) -> None:
     assert understood(text) == "report"
 

@@ -22,7 +22,7 @@ def test_a_place_alone(text: str) -> None:
     assert says_only_place(text, told(text))
 
 
-@pytest.mark.parametrize("text", ["3栋1206漏水", "7号楼灯不亮", "楼上602敲门没人", "早上好"])
+@pytest.mark.parametrize("text", ["3栋1206漏水", "3栋臭", "7号楼灯不亮", "楼上602敲门没人", "早上好"])
 def test_more_than_a_place(text: str) -> None:
     assert not says_only_place(text, told(text))
 
@@ -61,3 +61,12 @@ def test_an_estate_said_later_tells_where_all_of_it_is() -> None:
 def test_staff_name_many_spots_on_their_way() -> None:
     done = completed(Place(), Place(building="3", spot="东门", room="302"), "我从东门过来，3栋302", "staff", LIFT, load_rules())
     assert (done.building, done.spot, done.room) == ("3", None, None)
+
+
+def test_a_neighbour_who_helps_to_tell_erases_nothing() -> None:
+    first = Place(building="9", room="1502")
+    assert after(first, "对 就是9栋1502爆的管", "reporter", WATER) == ("9", None, "1502")
+
+
+def test_what_is_denied_is_no_correction() -> None:
+    assert after(Place(building="3", room="302"), "不是说今天来修吗，我在7栋门口等", "only") == ("3", None, "302")

@@ -196,3 +196,10 @@ def test_a_clause_that_names_nothing_of_a_matter_is_not_about_it() -> None:
     lift = RankedCategory((("housing.elevator", 0.7),), True)
     clauses = [("电梯修好没", lift, Place()), ("我等着接娃", RankedCategory(), Place())]
     assert also_belongs("follow_up", said("电梯修好没，我等着接娃", "u9"), clauses, [LIFT, TOILET], "A") == ()
+
+
+def test_where_the_next_trouble_of_a_reporter_is_does_not_move_their_first() -> None:
+    told = earlier("m1", "u1", 10, "3栋电梯停了", "report", ("A",))
+    lift = replace(LIFT, last_at=ago(10))
+    found = belongs({"supplement": 1.0}, bare("7栋2单元", "u1", told), [lift], place=Place(building="7", unit="2", text="7栋2单元"))
+    assert (found.matter, found.reason) == (None, "pending")

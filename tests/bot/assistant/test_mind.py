@@ -194,10 +194,33 @@ async def test_a_place_told_before_its_trouble_goes_with_it(stage: Stage) -> Non
     assert len(stage.tickets) == 1
 
 
+async def test_a_neighbour_answers_the_question_for_the_place(stage: Stage) -> None:
+    await stage.say("u1", "电梯又坏了，按了没反应")
+    await stage.wait(10)
+    await stage.say("u2", "3栋2单元", after_s=20)
+    assert (stage.tickets[0].place.building, stage.tickets[0].place.unit) == ("3", "2")
+
+
+async def test_an_answer_about_two_matters_places_neither(stage: Stage) -> None:
+    await stage.say("u1", "5栋电梯坏了，停在一楼不动了")
+    await stage.say("u2", "广场的路灯不亮，晚上黑漆漆的", after_s=60)
+    await stage.say("w1", "5栋电梯师傅已经修好了，广场的路灯明天换", after_s=3600)
+    assert [t.place.building for t in stage.tickets] == ["5", None]
+
+
+@pytest.mark.parametrize(
+    "text", ["公厕的门锁修好没，对了5栋着火了", "物业费怎么交，楼下着火了快来人", "救命啊5栋着火怎么还没人来，公厕的门锁修好没"]
+)
+async def test_an_alarm_beside_another_matter_is_heard(stage: Stage, text: str) -> None:
+    await stage.say("u2", "广场公厕的门锁坏了，关不上")
+    said = await stage.say("u1", text, after_s=600)
+    assert any("119" in s.text for s in said)
+
+
 async def test_who_asks_after_two_matters_is_kept_with_both(stage: Stage) -> None:
     await stage.say("u1", "5栋电梯坏了，停在一楼不动了")
     await stage.say("u2", "东门的路灯不亮，晚上黑漆漆的", after_s=60)
-    await stage.say("u3", "还没人来吗，5栋电梯修好没，东门的路灯修好没", after_s=7200)
+    await stage.say("u1", "5栋电梯修好没，东门的路灯修好没", after_s=7200)
     memory = await stage.memory.load(f"web:{GROUP}")
     assert memory is not None
     assert set(memory.recent[-1].matters) == {"T1", "T2"}
