@@ -7,13 +7,12 @@ from dataclasses import replace
 from typing import Any, Literal, cast
 
 from nlp.match_rules import MatchRules
-from nlp.place import conflicts
+from nlp.place import FIELDS, conflicts
 from nlp.schema import Place
 
 Voice = Literal["only", "reporter", "another", "staff"]
 """Whose words: of the only reporter there is; of one of several, or of a neighbour who helps to tell; of one more household that
 reports it; of staff."""
-FIELDS = ("estate", "building", "unit", "floor", "room", "road", "spot")
 _OF_A_HOUSE = ("building", "unit", "floor", "room")
 _FILLER = re.compile(r"[\W_]|这边|那边|这里|那里|这儿|那儿|还有(?:个|件)?事|补充一下|[在的是就我们哈嘛呀哦啊呢]")
 _MEANT_OTHERWISE = re.compile(r"不是[^，。,.]{1,8}[，, ]?是")

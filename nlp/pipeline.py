@@ -224,19 +224,18 @@ class Understander:
         """What the lexicon and the encoder heard, corrected by the models where they are sure: chatter that only sounds like
         an alarm is let go, so is what neither the encoder nor the ranking believes; a report whose matter can hardly be anything but an
         emergency alarms without the lexicon, and so does a resident's message where encoder and ranking fear it together."""
-        fears = [m for m, _ in alone.top if (matter := self.taxonomy.matter(m)) and matter.emergency]
+        burning = self._burning(alone)
         probability = self._alarming(vector)
         found = find_emergency(
             "", role=utterance.role, taxonomy=self.taxonomy, probability=probability,
-            suspected=fears[0] if fears else None, cues=cues,
+            suspected=burning[0][0] if burning else None, cues=cues,
         )  # fmt: skip
         if self.models.category is None or self.models.kind is None:
             return found
         limits = _rules().alarm
-        burning = [(m, p) for m, p in alone.top if (matter := self.taxonomy.matter(m)) and matter.emergency]
         mass = sum(p for _, p in burning)
         if found:
-            if not self._believed(cues, probability, mass, text):
+            if not self._believes(probability, mass) and not self._believes_clause(text, cues):
                 return None
             chatter = utterance.role not in STAFF_ROLES and scores["report"] < limits["chatter_report"]
             return None if chatter and mass < limits["chatter_mass"] else found
@@ -251,27 +250,29 @@ class Understander:
         matter = self.taxonomy.matter(burning[0][0])
         return Emergency(burning[0][0], matter.call or _DEFAULT_CALL) if matter else None
 
-    def _believed(self, cues: tuple[Cue, ...], probability: float | None, mass: float, text: str) -> bool:
-        """Whether encoder or ranking believes the lexicon at all, of the whole text or of the clause that it heard: beside another
-        matter an alarm is a small part of what is said."""
+    def _burning(self, ranked: RankedCategory) -> list[tuple[str, float]]:
+        """The matters of a ranking that the catalogue marks as emergencies, with their shares."""
+        return [(m, p) for m, p in ranked.top if (matter := self.taxonomy.matter(m)) and matter.emergency]
+
+    @staticmethod
+    def _believes(probability: float | None, mass: float) -> bool:
+        """Whether encoder or ranking believes an alarm of the lexicon at all; without an encoder the lexicon is believed."""
         limits = _rules().alarm
-        if probability is None or probability >= limits["unbelieved"] or mass >= limits["unbelieved_mass"]:
-            return True
+        return probability is None or probability >= limits["unbelieved"] or mass >= limits["unbelieved_mass"]
+
+    def _believes_clause(self, text: str, cues: tuple[Cue, ...]) -> bool:
+        """The same of the clauses that the lexicon heard: beside another matter an alarm is a small part of what is said. What
+        alarmed across several clauses is believed."""
         clauses = [c for c in _CLAUSES.split(text) if c.strip()]
-        told = (
-            [c for c in clauses if any(word.strip() and word.strip() in c for cue in cues for word in cue.words)]
-            if len(clauses) > 1
-            else []
-        )
-        if len(clauses) > 1 and not told:
-            return True  # what alarmed stretches over several clauses
-        for clause in told[:MAX_CLAUSES]:
-            vector = self._vector(clause)
-            ranked = self._ranked(clause, vector).top
-            burning = sum(p for m, p in ranked if (matter := self.taxonomy.matter(m)) and matter.emergency)
-            if (self._alarming(vector) or 0.0) >= limits["unbelieved"] or burning >= limits["unbelieved_mass"]:
-                return True
-        return False
+        if len(clauses) < 2:
+            return False
+        words = [word.strip() for cue in cues for word in cue.words if word.strip()]
+        told = [c for c in clauses if any(word in c for word in words)]
+        return not told or any(self._believes_words(c) for c in told[:MAX_CLAUSES])
+
+    def _believes_words(self, clause: str) -> bool:
+        vector = self._vector(clause)
+        return self._believes(self._alarming(vector) or 0.0, sum(p for _, p in self._burning(self._ranked(clause, vector))))
 
     def _alarming(self, vector: Floats | None) -> float | None:
         """The encoder's own probability that the text of this vector is an emergency; None where it cannot say."""

@@ -13,7 +13,7 @@ from nlp.schema import Gazetteer, Place, Span
 from nlp.text import Normalised, normalise
 
 _LEVEL = {"estate": 0, "road": 0, "building": 1, "unit": 2, "floor": 3, "room": 4, "spot": 5}
-_FIELDS = tuple(_LEVEL)
+FIELDS = tuple(_LEVEL)
 _STOPS = re.compile(r"[。!?！？;；\n]")
 _NEAR = 12
 """Code points between two parts of one place; further apart they are two places unless the second lacks a building."""
@@ -237,7 +237,7 @@ def merge_places(first: Place, second: Place) -> Place:
     """`first` with what only `second` knows. Where they conflict `first` stays as it is; spans stay those of `first`."""
     if conflicts(first, second):
         return first
-    gained = {field: getattr(second, field) for field in _FIELDS if not getattr(first, field) and getattr(second, field)}
+    gained = {field: getattr(second, field) for field in FIELDS if not getattr(first, field) and getattr(second, field)}
     if not gained:
         return first
     return replace(first, **gained, text=first.text or second.text, spans=first.spans or second.spans)

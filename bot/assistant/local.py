@@ -29,7 +29,8 @@ from intake_api.contracts import (
     VotesView,
 )
 from nlp.match_rules import load_rules
-from nlp.matter_place import FIELDS, Voice, completed
+from nlp.matter_place import Voice, completed
+from nlp.place import FIELDS
 from nlp.schema import Place
 from nlp.taxonomy import Taxonomy
 from nlp.thread import voice_of
@@ -78,10 +79,8 @@ class LocalIntake:
         if old is not None and old.state not in SETTLED_STATES:
             self._reports[report.external_id] = old.id
             first = person not in self._people[old.id]
-            alone = self._people[old.id] == {person}
-            joined = self._placed(
-                self._join(old, person), report.place, report.masked, "another" if first else "only" if alone else "reporter"
-            )
+            voice = voice_of(person, self._people[old.id], reports=True)
+            joined = self._placed(self._join(old, person), report.place, report.masked, voice)
             return Receipt(outcome="joined", ticket=joined, first_of_person=first)
         ticket = self._open(report)
         self._reports[report.external_id] = ticket.id

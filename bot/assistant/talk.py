@@ -147,8 +147,7 @@ def _further(turn: Turn, utterance: Utterance, u: Understanding, main: OpenMatte
     if len(turn.memory.matters) < (2 if main else 1) or not utterance.text:
         return []
     clauses = turn.ports.understander.by_clause(utterance.text, turn.gazetteer, utterance.home)
-    known = sketches_of(turn)
-    found = also_belongs(u.kind, utterance, clauses, known, main.id if main else None)
+    found = also_belongs(u.kind, utterance, clauses, sketches_of(turn), main.id if main else None)
     return [turn.memory.matters[i] for i in found]
 
 

@@ -19,8 +19,8 @@ from intake_api.tickets.moves import ASSISTANT, LAID_DOWN, Actor, floor_of
 from intake_api.tickets.tables import Message, Reporter, Sequence, Ticket, fresh_ticket
 from intake_api.tickets.telling import tell_everyone, tell_subscribers
 from nlp.match_rules import load_rules as load_match_rules
-from nlp.matter_place import FIELDS, Voice, completed, repairs
-from nlp.place import conflicts
+from nlp.matter_place import Voice, completed, repairs
+from nlp.place import FIELDS, conflicts
 from nlp.schema import Place
 from nlp.title import LIMIT, title_of
 
@@ -283,13 +283,13 @@ def _complete_place(ticket: Ticket, place: PlaceIn | None, text: str, voice: Voi
     reporter's newest counts, staff's own position never."""
     if place is None:
         return
-    known, told = _as_place(ticket.place), _as_place(_filled(place))
-    done = completed(known, told, text, voice, ticket.category, load_match_rules())
+    rules, told = load_match_rules(), _as_place(_filled(place))
+    done = completed(_as_place(ticket.place), told, text, voice, ticket.category, rules)
     fields = {name: value for name in FIELDS if (value := getattr(done, name))}
     rest = {name: value for name, value in ticket.place.items() if name not in FIELDS}
     if voice != "staff" and not conflicts(done, told):
         new = _filled(place.model_copy(update=dict.fromkeys(FIELDS)))
-        rest = rest | new if voice == "only" and (told.is_empty() or repairs(text, told, load_match_rules())) else new | rest
+        rest = rest | new if voice == "only" and (told.is_empty() or repairs(text, told, rules)) else new | rest
     ticket.place = rest | fields
 
 
