@@ -263,6 +263,19 @@ def _cuts(name: str) -> Iterator[str]:
     if len(name) >= 4:
         for size in range(2, len(name)):
             yield name[:size]
+    yield from _compounds(name)
+
+
+def _compounds(name: str) -> Iterator[str]:
+    """A works' compound by the works' short name: 矿务局三井家属院 → 三井院, 水产公司宿舍 → 水产宿舍."""
+    ending = next((e for e in place_words()["compound_endings"] if name.endswith(e)), None)
+    if ending is None:
+        return
+    works = name[: -len(ending)]
+    bare = next((works[: -len(word)] for word in place_words()["works"] if works.endswith(word)), works)
+    for core in {works, bare}:
+        for size in range(2, len(core) + 1):
+            yield from (core[-size:] + short for short in ("院", "宿舍") if core[-size:] + short != name)
 
 
 _cache: dict[tuple[object, ...], Names] = {}

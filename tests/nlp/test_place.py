@@ -100,6 +100,16 @@ def test_short_names_that_only_one_estate_can_have(text: str, estate: str) -> No
     assert find_places(text, BIG)[0].estate == estate
 
 
+WORKS = Gazetteer(grid="g3", estates=tuple(map(Estate, ("矿务局三井家属院", "水产公司宿舍", "杜康厂家属院", "老爷山花园"))))
+
+
+@pytest.mark.parametrize(
+    ("text", "estate"), [("三井院锅炉房跟前", "矿务局三井家属院"), ("水产宿舍302", "水产公司宿舍"), ("杜康院7号楼", "杜康厂家属院")]
+)
+def test_the_compound_of_a_works_by_the_short_name_of_the_works(text: str, estate: str) -> None:
+    assert find_places(text, WORKS)[0].estate == estate
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -231,6 +241,8 @@ def test_conflicts() -> None:
         ("甲", "A"),
         ("007", "7"),
         ("零", None),
+        ("一二", None),
+        ("十二", "12"),
         ("栋", None),
         ("", None),
     ],
