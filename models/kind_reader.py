@@ -18,9 +18,10 @@ from nlp.linear import LinearModel
 from nlp.schema import KINDS, STAFF_ROLES, Kind, Utterance
 
 Array = npt.NDArray[Any]
-SHARES = (0.0, 0.1, 0.2, 0.3)
-"""No more than 0.3, though 0.5 has the least loss there: the encoder has read other conversations of the same authors, which
-flatters it."""
+SHARES = (0.0, 0.1, 0.2, 0.3, 0.4)
+"""No more than 0.4, though more has less loss there: the encoder has read other conversations of the same authors, which flatters it.
+On 100 conversations by seven hands that neither model had read (3,648 messages of residents, encoder_v4 and kind_v3) reports had F1
+0.754 at 0, 0.763 at 0.3, 0.765 at 0.4, 0.753 at 0.5, follow-ups 0.638, 0.648, 0.665, 0.667."""
 SURE = 0.85
 """Words and signs this sure are not read again. On 442 messages that neither had read the kinds were as right at 0.85 as at 0.97 (reports
 F1 0.880), and half as many were read; at 0.80 reports lost 0.004."""

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.answering import letter_words
-from models.composed.reading import matter_messages
+from models.composed.reading import FOLDER, conversations, matter_messages
 from models.corpora import Labelled, Letter, hotline_items, labelled_real, letters, question_pairs
 from models.distil import batches, padded, pooled, unlabelled
-from models.kind import Example, conversation_examples, single_examples
+from models.kind import Example, conversation_examples, lent_matters, single_examples
 from models.talks import is_held_out, training_singles, training_talks
 from nlp.context import in_words
 from nlp.gate import plain_to_see
@@ -33,18 +33,20 @@ SHARPNESS = 20.0
 SPREAD = 20.0
 """Heads read vectors of this length: of length 1 their weights would have to grow for many epochs."""
 SEED = 11
+CALM_OR_ALARM = ("calm", "alarm")
+TERSE = FOLDER / "terse"
 KEPT = 12_000
 KEEP_WEIGHT = 20.0
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A task with labels: rows of (text, label, weight), `share` of which are read in an epoch. `first`: it reads the state of
-    `<s>`, the others the mean."""
+    """Tasks with labels over the same texts: `heads` (name → labels) and rows of (text, {head: label}, weight), `share` of which are
+    read in an epoch. `first`: they read the state of `<s>`, the others the mean."""
 
     name: str
-    labels: tuple[str, ...]
-    rows: list[tuple[str, str, float]]
+    heads: dict[str, tuple[str, ...]]
+    rows: list[tuple[str, dict[str, str], float]]
     pieces: int = 64
     size: int = 32
     first: bool = False
@@ -73,18 +75,21 @@ class Lessons:
 def lessons(data: Path, *, held_out: bool = False) -> Lessons:
     """Everything the training sets teach, less what is held out; or the choices of what was. Of the development sets it holds
     LCQMC's dev pairs alone."""
-    talks = [t for t in training_talks(data) if is_held_out(t["id"]) == held_out]
+    talks = [t for t in (*training_talks(data), *conversations(TERSE)) if is_held_out(t["id"]) == held_out]
     singles = [m for m in (*training_singles(data), *matter_messages()) if is_held_out(m.group) == held_out]
     letter_rows = [letter for letter in letters(data, "train") if is_held_out(letter.row) == held_out]
     if held_out:
-        return Lessons([_matters(talks, singles), _letters(letter_rows), _kinds(conversation_examples(talks)), _alarms(talks, singles)])
+        return Lessons(
+            [_matters(talks, singles), _letters(letter_rows), _situations(conversation_examples(talks)), _alarms(talks, singles)]
+        )
     unread = {_read(m.text) for m in training_singles(data) if is_held_out(m.group)} | {_read(m.text) for m in labelled_real(data)}
     alone = [e for e in single_examples(data, talks) if _read(e.utterance.text) not in unread]
+    told = {_read(m.text) for m in singles}
     return Lessons(
         [
             _matters(talks, [*singles, *_catalogue()]),
             _letters(letter_rows),
-            _kinds([*conversation_examples(talks), *alone]),
+            _situations([*conversation_examples(talks), *alone], [e for e in lent_matters(talks) if _read(e.utterance.text) in told]),
             _alarms(talks, singles, letter_rows[::4]),
         ],
         [
@@ -106,44 +111,58 @@ def _read(text: str) -> str:
 
 
 def _matters(talks: Sequence[Any], singles: Sequence[Labelled]) -> Choice:
-    rows = [(_read(m.text), m.category, 1.0) for m in singles if m.category]
+    rows = [(_read(m.text), {"matter": m.category}, 1.0) for m in singles if m.category]
     for talk in talks:
         for message in talk["messages"]:
             gold = message["gold"]
             if gold["kind"] in ("report", "question") and gold.get("category") and len(message["text"]) > 1:
-                rows.append((_read(message["text"]), gold["category"], 1.0))
+                rows.append((_read(message["text"]), {"matter": gold["category"]}, 1.0))
     labels = load_taxonomy().ids()
-    return Choice("matter", labels, [row for row in rows if row[1] in labels])
+    return Choice("matter", {"matter": labels}, [row for row in rows if row[1]["matter"] in labels])
 
 
 def _letters(read: Sequence[Letter]) -> Choice:
     rows = []
     for letter in read:
-        rows.append((_read(letter.title), letter.label, 1.0))
+        rows.append((_read(letter.title), {"letters": letter.label}, 1.0))
         if letter.detail:
-            rows.append((letter_words(letter.title, letter.detail), letter.label, 1.0))
-    return Choice("letters", tuple(sorted({label for _, label, _ in rows})), rows, pieces=72)
+            rows.append((letter_words(letter.title, letter.detail), {"letters": letter.label}, 1.0))
+    return Choice("letters", {"letters": tuple(sorted({given["letters"] for _, given, _ in rows}))}, rows, pieces=72)
 
 
-def _kinds(examples: Sequence[Example]) -> Choice:
-    rows: list[tuple[str, str, float]] = []
-    for example in examples:
-        text = _read(example.utterance.text)
-        if plain_to_see(example.utterance, text) is None:
-            rows.append((in_words(example.utterance, text), example.kind, example.weight))
-    return Choice("kind", KINDS, rows, pieces=72, first=True, share=0.55)
+def _situations(examples: Sequence[Example], without_kind: Sequence[Example] = ()) -> Choice:
+    """What a message is in its situation: its kind, the matter it tells of (`told`), whether it alarms (`danger`)."""
+    heads = {"kind": KINDS, "told": load_taxonomy().ids(), "danger": CALM_OR_ALARM}
+    rows = [row for example in examples if (row := _situation(example, heads))]
+    for example in without_kind:
+        if row := _situation(example, heads):
+            text, given, weight = row
+            rows.append((text, {head: label for head, label in given.items() if head != "kind"}, weight))
+    return Choice("situation", heads, rows, pieces=72, first=True, share=0.55)
+
+
+def _situation(example: Example, heads: dict[str, tuple[str, ...]]) -> tuple[str, dict[str, str], float] | None:
+    text = _read(example.utterance.text)
+    if plain_to_see(example.utterance, text) is not None:
+        return None
+    given: dict[str, str] = {"kind": example.kind}
+    if example.category in heads["told"]:
+        given["told"] = example.category
+    if example.alarm is not None:
+        given["danger"] = CALM_OR_ALARM[example.alarm]
+    return in_words(example.utterance, text), given, example.weight
 
 
 def _alarms(talks: Sequence[Any], singles: Sequence[Labelled], calm: Sequence[Letter] = ()) -> Choice:
-    rows = [(_read(m.text), "alarm" if m.emergency else "calm", 1.0) for m in singles]
+    rows = [(_read(m.text), {"alarm": CALM_OR_ALARM[m.emergency]}, 1.0) for m in singles]
     for talk in talks:
         burning = {m["id"] for m in talk["matters"] if m["emergency"]}
         for message in talk["messages"]:
             if len(message["text"]) > 1:
                 alarm = message["gold"]["kind"] == "report" and message["gold"].get("matter") in burning
-                rows.append((_read(message["text"]), "alarm" if alarm else "calm", 1.0))
-    rows += [(_read(letter.title), "calm", 0.3) for letter in calm]
-    return Choice("alarm", ("calm", "alarm"), rows, share=0.5)
+                rows.append((_read(message["text"]), {"alarm": CALM_OR_ALARM[alarm]}, 1.0))
+    rows += [(_read(letter.title), {"alarm": "calm"}, 0.3) for letter in calm]
+    return Choice("alarm", {"alarm": CALM_OR_ALARM}, rows, share=0.5)
 
 
 def _same_matter(talks: Sequence[Any]) -> Iterator[tuple[str, str, str]]:
@@ -178,7 +197,7 @@ def tune(
 
     torch.manual_seed(SEED)
     hidden = int(student.config.hidden_size)
-    heads = {choice.name: nn.Linear(hidden, len(choice.labels)) for choice in taught.choices}
+    heads = {name: nn.Linear(hidden, len(labels)) for choice in taught.choices for name, labels in choice.heads.items()}
     student.embeddings.requires_grad_(requires_grad=False)
     student.train()
     body = [p for p in student.parameters() if p.requires_grad]
@@ -191,7 +210,7 @@ def tune(
     for number, (lesson, rows) in enumerate(plan, 1):
         with torch.autocast("cpu", torch.bfloat16):
             if isinstance(lesson, Choice):
-                loss = _choose(student, tokenizer, heads[lesson.name], lesson, rows)
+                loss = _choose(student, tokenizer, heads, lesson, rows)
             elif isinstance(lesson, Contrast):
                 loss = _contrast(student, tokenizer, lesson, rows)
             else:
@@ -223,18 +242,24 @@ def _plan(taught: Lessons, epoch: int) -> list[tuple[Any, Sequence[Any]]]:
     return steps
 
 
-def _choose(student: BertModel, tokenizer: Tokenizer, head: Any, lesson: Choice, rows: Sequence[tuple[str, str, float]]) -> Any:
+def _choose(student: BertModel, tokenizer: Tokenizer, heads: Any, lesson: Choice, rows: Sequence[tuple[str, dict[str, str], float]]) -> Any:
     import torch
     from torch.nn import functional
 
     ids, mask = padded(tokenizer, [text for text, _, _ in rows], lesson.pieces)
     states = student(input_ids=ids, attention_mask=mask).last_hidden_state.float()
     vectors = states[:, 0] if lesson.first else SPREAD * functional.normalize(pooled(states, mask), dim=-1)
-    logits = head(functional.dropout(vectors, 0.1))
-    right = torch.tensor([lesson.labels.index(label) for _, label, _ in rows])
-    weights = torch.tensor([weight for *_, weight in rows])
-    each = functional.cross_entropy(logits.float(), right, reduction="none", label_smoothing=0.05)
-    return (each * weights).sum() / weights.sum()
+    vectors = functional.dropout(vectors, 0.1)
+    total = vectors.new_zeros(())
+    for name, labels in lesson.heads.items():
+        asked = [i for i, (_, given, _) in enumerate(rows) if name in given]
+        if asked:
+            logits = heads[name](vectors[asked])
+            right = torch.tensor([labels.index(rows[i][1][name]) for i in asked])
+            weights = torch.tensor([rows[i][2] for i in asked])
+            each = functional.cross_entropy(logits.float(), right, reduction="none", label_smoothing=0.05)
+            total = total + (each * weights).sum() / weights.sum()
+    return total
 
 
 def _vectors(student: BertModel, tokenizer: Tokenizer, texts: Sequence[str], pieces: int) -> Any:

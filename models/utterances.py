@@ -10,16 +10,20 @@ from typing import Any
 from nlp.schema import Earlier, Kind, Utterance
 
 PREVIOUS = 30
+TELLING: tuple[Kind, ...] = ("report", "supplement", "follow_up")
 
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """One message of a transcript: where it stands, what was heard, what its author says it is."""
+    """One message of a transcript: where it stands, what was heard, what its author says it is. `category`: of the question or of the
+    matter it tells of, empty where it does neither; `alarm`: it tells of an emergency."""
 
     transcript: str
     message: str
     utterance: Utterance
     kind: Kind
+    category: str
+    alarm: bool
 
 
 def spoken(
@@ -29,6 +33,7 @@ def spoken(
     that a model is trained on the mistakes it will meet; without `kinds` the gold ones are believed. Both may be filled in
     while the messages are taken."""
     roles = {m["id"]: m["role"] for m in transcript["members"]}
+    matters = {m["id"]: m for m in transcript.get("matters", ())}
     said: dict[str, Earlier] = {}
     for message in transcript["messages"]:
         gold: Kind = message["gold"]["kind"]
@@ -36,6 +41,7 @@ def spoken(
             message["id"], message["from"], roles[message["from"]], datetime.fromisoformat(message["at"]), message["text"],
             media=message["media"],
         )  # fmt: skip
+        matter = matters.get(message["gold"].get("matter"), {}) if gold in TELLING else {}
         told = sum(e.kind == "report" for e in said.values())
         yield Spoken(
             transcript["id"],
@@ -45,6 +51,8 @@ def spoken(
                 quoted=said.get(message["reply_to"] or ""), previous=tuple(list(said.values())[-PREVIOUS:]), open_matters=told,
             ),
             gold,
+            message["gold"].get("category") or matter.get("category", ""),
+            gold in ("report", "supplement") and bool(matter.get("emergency")),
         )  # fmt: skip
         # looked up only now: whoever takes the messages one by one has judged this one in the meantime
         believed = gold if kinds is None else kinds[message["id"]]

@@ -24,8 +24,23 @@ _NEAR_SHARE, _NEAR_CEILING = 0.3, 0.9
 _FLOOR = 0.003
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the encoder says of a message's matter on reading it in its situation: a probability each, and what that weighs: its `share`
+    of the joint logarithms, and the joint `temperature`."""
+
+    probabilities: Mapping[str, float]
+    share: float
+    temperature: float
+
+
 def rank(
-    text: str, model: LinearModel | None, taxonomy: Taxonomy, vector: Floats | None = None, near: Mapping[str, float] | None = None
+    text: str,
+    model: LinearModel | None,
+    taxonomy: Taxonomy,
+    vector: Floats | None = None,
+    near: Mapping[str, float] | None = None,
+    told: Told | None = None,
 ) -> RankedCategory:
     """Normalised text, and its vector by the encoder the model was trained with where there is one, → at most five matters
     of the catalogue with calibrated probabilities.
@@ -42,6 +57,8 @@ def rank(
         return RankedCategory(tuple(list(said.items())[:TOP]), accepted=False)
     found = model.joined(Description({"text": text}), vector)
     scores = dict(zip(model.labels, found.tolist(), strict=True))
+    if told:
+        scores = _joined(scores, told)
     moved = [(home, scores.pop(label)) for label, home in _moved(model.labels, taxonomy).items()]
     for home, share in moved:
         if home:
@@ -59,6 +76,16 @@ def rank(
     accept = model.config.get("accept_alone" if vector is None else "accept_joined", {})
     limit = max(accept.get("pooled", 1.01), accept.get("own", {}).get(best, 0.0))
     return RankedCategory(tuple(top), accepted=best not in untaught and probability >= limit)
+
+
+def _joined(scores: Mapping[str, float], told: Told) -> dict[str, float]:
+    """A matter that the encoder never met keeps what the words gave it."""
+    both = {m: (p, told.probabilities.get(m, p)) for m, p in scores.items()}
+    mixed = {m: (1 - told.share) * math.log(p + 1e-9) + told.share * math.log(q + 1e-9) for m, (p, q) in both.items()}
+    most = max(mixed.values())
+    raised = {m: math.exp((x - most) / told.temperature) for m, x in mixed.items()}
+    total = sum(raised.values())
+    return {m: x / total for m, x in raised.items()}
 
 
 def in_context(alone: RankedCategory, utterance: Utterance, weights: Mapping[str, float]) -> RankedCategory:

@@ -112,6 +112,11 @@ class OnnxEncoder:
         pieces = self._tokenizer.encode(text).ids
         return head.logits(self._run(pieces, head.reads)[0])
 
+    def situation(self, text: str) -> dict[str, Floats]:
+        """Every head that reads a message in its situation (nlp.context) → its [labels] logits, by one run for all."""
+        first = self._run(self._tokenizer.encode(text).ids, "first")[0]
+        return {task: head.logits(first) for task, head in self.heads.items() if head.reads == "first"}
+
     def _run(self, pieces: list[int], output: Output = "vectors") -> Floats:
         ids = np.array([pieces], np.int64)
         found: Floats = self._session.run([output], {"input_ids": ids, "attention_mask": np.ones_like(ids)})[0]

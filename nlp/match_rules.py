@@ -57,6 +57,7 @@ class MatchRules(BaseModel):
     weights: dict[str, dict[str, float]]
     windows_h: dict[str, float]
     asked_after_h: float
+    gathering: float
     families: tuple[frozenset[str], ...]
     wide: frozenset[str]
     mains: frozenset[str]

@@ -11,9 +11,10 @@ from typing import Any
 
 import yaml
 
-from nlp.classify import in_context, rank
+from nlp.alarm import AlarmSigns, log_odds
+from nlp.classify import Told, in_context, rank
 from nlp.context import in_words
-from nlp.emergency import Cue, emergency_cues, find_emergency
+from nlp.emergency import ALARM, Cue, emergency_cues, find_emergency
 from nlp.encoder import Encoder, EncoderError, OnnxEncoder, load_encoder
 from nlp.gate import choose_kind, kind_scores, reconsider
 from nlp.linear import Floats, LinearModel, ModelError, softmax
@@ -138,16 +139,18 @@ class Understander:
         text = normalise(utterance.text[:MAX_TEXT]).text
         masked = mask(utterance.text, gazetteer.official_phones)
         words = rank(text, self.models.category, self.taxonomy) if self.models.category else None
-        scores = self._kinds(utterance, text, words)
+        reading = _Reading(self.models.reader, utterance, text)
+        scores = self._kinds(utterance, text, words, reading)
         kind = choose_kind(scores, self._kind_thresholds())
         cues = emergency_cues(text, role=utterance.role)
-        vector = self._vector(text) if kind in _TOLD or cues else None
-        alone = self._ranked(text, vector) if kind in _TOLD or cues else RankedCategory()
-        emergency = self._alarm(text, cues, vector, utterance, scores, alone)
+        closer = kind in _TOLD or bool(cues) or reading.suspects
+        vector = self._vector(text) if closer else None
+        alone = self._ranked(text, vector) if closer else RankedCategory()
+        emergency = self._emergency(text, cues, vector, scores, alone, reading) if closer else None
         if emergency and kind in ("chat", "question") and utterance.role not in STAFF_ROLES:
             kind = "report"
         told = kind in _TOLD or emergency is not None
-        category = in_context(alone, utterance, _rules().context) if told else RankedCategory()
+        category = self._in_situation(text, vector, utterance, reading) if told else RankedCategory()
         if emergency:
             category = _led_by(category, emergency)
         places = self.places(utterance.text, gazetteer, utterance.home) if kind in _TOLD else ()
@@ -169,8 +172,9 @@ class Understander:
     def read_closer(self, u: Understanding, utterance: Utterance, gazetteer: Gazetteer | None = None) -> Understanding:
         """The same with category, place, further matters and delicacy, which `understand` spares small talk and answers of staff."""
         places = u.places or self.places(utterance.text, gazetteer, utterance.home)
-        category = u.category if u.category.top else in_context(self.category(utterance.text), utterance, _rules().context)
         text = normalise(utterance.text[:MAX_TEXT]).text
+        reading = _Reading(self.models.reader, utterance, text)
+        category = u.category if u.category.top else self._in_situation(text, self._vector(text), utterance, reading)
         also = u.also if u.kind == "report" else self._also(text, category)
         place, delicate = places[0] if places else Place(), self._is_delicate(text, category)
         return replace(u, category=category, places=places, place=place, delicate=delicate, also=also)
@@ -202,9 +206,18 @@ class Understander:
     def _vector(self, text: str) -> Floats | None:
         return self._encode(text) if self.models.encoder and text.strip() else None
 
-    def _ranked(self, text: str, vector: Floats | None) -> RankedCategory:
+    def _ranked(self, text: str, vector: Floats | None, told: Told | None = None) -> RankedCategory:
         near = self._sayings.shares(vector) if vector is not None and self._sayings else None
-        return rank(text, self.models.category, self.taxonomy, vector, near)
+        return rank(text, self.models.category, self.taxonomy, vector, near, told)
+
+    def _in_situation(self, text: str, vector: Floats | None, utterance: Utterance, reading: _Reading) -> RankedCategory:
+        """The text's ranking with what was said before it: "我家也是" tells nothing by itself."""
+        return in_context(self._ranked(text, vector, self._told(reading)), utterance, _rules().context)
+
+    @staticmethod
+    def _told(reading: _Reading) -> Told | None:
+        shares, weights = reading.shares("told"), _rules().situation
+        return Told(shares, weights["share"], weights["temperature"]) if shares else None
 
     def places(self, text: str, gazetteer: Gazetteer | None = None, home: Place | None = None) -> tuple[Place, ...]:
         """Every place a text names, the text's own personal data masked out of the wording."""
@@ -212,67 +225,75 @@ class Understander:
         found = find_places(text[:MAX_TEXT], gazetteer, home)
         return tuple(replace(p, text=mask(p.text, gazetteer.official_phones).text) for p in found)
 
-    def _alarm(
+    def _emergency(
         self,
         text: str,
         cues: tuple[Cue, ...],
         vector: Floats | None,
-        utterance: Utterance,
         scores: Mapping[Kind, float],
         alone: RankedCategory,
+        reading: _Reading,
     ) -> Emergency | None:
-        """What the lexicon and the encoder heard, corrected by the models where they are sure: chatter that only sounds like
-        an alarm is let go, so is what neither the encoder nor the ranking believes; a report whose matter can hardly be anything but an
-        emergency alarms without the lexicon, and so does a resident's message where encoder and ranking fear it together."""
-        burning = self._burning(alone)
-        probability = self._alarming(vector)
-        found = find_emergency(
-            "", role=utterance.role, taxonomy=self.taxonomy, probability=probability,
-            suspected=burning[0][0] if burning else None, cues=cues,
-        )  # fmt: skip
-        if self.models.category is None or self.models.kind is None:
+        """What the lexicon and the models say together. Beside another matter an alarm is a small part of what is said: there the
+        clauses that the lexicon heard are asked alone."""
+        if not reading.alarms:
+            return self._by_lexicon(cues, scores, alone)
+        signs = self._signs(cues, vector, alone, reading)
+        if not _alarms(signs) and not any(_alarms(self._signs_of_clause(c, reading)) for c in self._heard_clauses(text, cues)):
+            return None
+        feared = [c.matter for c in cues] if cues and cues[0].strength >= ALARM else []
+        feared += [m for m, _ in self._burning(self._ranked(text, vector, self._told(reading)))] + [c.matter for c in cues]
+        matter = next((found for i in feared if (found := self.taxonomy.matter(i)) and found.emergency), None)
+        return Emergency(matter.id, matter.call or _DEFAULT_CALL, cues[0].words if cues else ()) if matter else None
+
+    def _by_lexicon(self, cues: tuple[Cue, ...], scores: Mapping[Kind, float], alone: RankedCategory) -> Emergency | None:
+        """Without an encoder that reads situations the lexicon decides; chatter that only sounds like an alarm is let go where the
+        linear models can tell."""
+        found = find_emergency("", taxonomy=self.taxonomy, cues=cues)
+        if found is None or self.models.category is None or self.models.kind is None:
             return found
         limits = _rules().alarm
-        mass = sum(p for _, p in burning)
-        if found:
-            if not self._believes(probability, mass) and not self._believes_clause(text, cues):
-                return None
-            chatter = utterance.role not in STAFF_ROLES and scores["report"] < limits["chatter_report"]
-            return None if chatter and mass < limits["chatter_mass"] else found
-        # a micro-grid worker who comes upon a danger is rarely taken for a reporter
-        telling = scores["report"] >= limits["report"] or utterance.role in STAFF_ROLES
-        both = (probability or 0.0) >= limits["both"] and mass >= limits["both_mass"] and utterance.role not in STAFF_ROLES
-        if not burning or not (both or (telling and mass >= limits["weak_mass"])):
+        chatter = scores["report"] < limits["chatter_report"] and sum(p for _, p in self._burning(alone)) < limits["chatter_mass"]
+        return None if chatter else found
+
+    def alarm_signs(self, utterance: Utterance) -> AlarmSigns | None:
+        """What speaks for an emergency, to learn weights from; None for a message without words or without an encoder to read it."""
+        text = normalise(utterance.text[:MAX_TEXT]).text
+        reading = _Reading(self.models.reader, utterance, text)
+        if not reading.alarms or not text.strip():
             return None
-        weak = any(c.signs >= limits["weak_signs"] for c in cues)
-        if not both and not weak and (mass < limits["mass"] or utterance.role in STAFF_ROLES):
-            return None
-        matter = self.taxonomy.matter(burning[0][0])
-        return Emergency(burning[0][0], matter.call or _DEFAULT_CALL) if matter else None
+        vector = self._vector(text)
+        return self._signs(emergency_cues(text, role=utterance.role), vector, self._ranked(text, vector), reading)
+
+    def _signs(self, cues: tuple[Cue, ...], vector: Floats | None, alone: RankedCategory, reading: _Reading) -> AlarmSigns:
+        kinds, told = reading.shares("kind"), reading.shares("told")
+        return AlarmSigns(
+            cue=cues[0].strength if cues else 0.0,
+            staff=float(reading.utterance.role in STAFF_ROLES),
+            alarm=log_odds(self._alarming(vector) or 0.0),
+            danger=log_odds(reading.shares("danger")["alarm"]),
+            mass=log_odds(sum(p for _, p in self._burning(alone))),
+            told=log_odds(sum(p for _, p in self._burning(RankedCategory(tuple(told.items()))))),
+            report=log_odds(kinds["report"]),
+            supplement=log_odds(kinds["supplement"]),
+        )
+
+    def _heard_clauses(self, text: str, cues: tuple[Cue, ...]) -> list[str]:
+        """The clauses whose words alarmed the lexicon, where a message has several."""
+        if not cues or cues[0].strength < ALARM:
+            return []
+        clauses = [c for c in _CLAUSES.split(text) if c.strip()]
+        words = [word.strip() for cue in cues for word in cue.words if word.strip()]
+        return [c for c in clauses if any(word in c for word in words)][:MAX_CLAUSES] if len(clauses) > 1 else []
+
+    def _signs_of_clause(self, clause: str, reading: _Reading) -> AlarmSigns:
+        vector = self._vector(clause)
+        cues = emergency_cues(clause, role=reading.utterance.role)
+        return self._signs(cues, vector, self._ranked(clause, vector), reading.of(clause))
 
     def _burning(self, ranked: RankedCategory) -> list[tuple[str, float]]:
         """The matters of a ranking that the catalogue marks as emergencies, with their shares."""
         return [(m, p) for m, p in ranked.top if (matter := self.taxonomy.matter(m)) and matter.emergency]
-
-    @staticmethod
-    def _believes(probability: float | None, mass: float) -> bool:
-        """Whether encoder or ranking believes an alarm of the lexicon at all; without an encoder the lexicon is believed."""
-        limits = _rules().alarm
-        return probability is None or probability >= limits["unbelieved"] or mass >= limits["unbelieved_mass"]
-
-    def _believes_clause(self, text: str, cues: tuple[Cue, ...]) -> bool:
-        """The same of the clauses that the lexicon heard: beside another matter an alarm is a small part of what is said. What
-        alarmed across several clauses is believed."""
-        clauses = [c for c in _CLAUSES.split(text) if c.strip()]
-        if len(clauses) < 2:
-            return False
-        words = [word.strip() for cue in cues for word in cue.words if word.strip()]
-        told = [c for c in clauses if any(word in c for word in words)]
-        return not told or any(self._believes_words(c) for c in told[:MAX_CLAUSES])
-
-    def _believes_words(self, clause: str) -> bool:
-        vector = self._vector(clause)
-        return self._believes(self._alarming(vector) or 0.0, sum(p for _, p in self._burning(self._ranked(clause, vector))))
 
     def _alarming(self, vector: Floats | None) -> float | None:
         """The encoder's own probability that the text of this vector is an emergency; None where it cannot say."""
@@ -282,17 +303,16 @@ class Understander:
         head = encoder.heads["alarm"]
         return float(softmax(head.logits(vector))[head.labels.index("alarm")])
 
-    def _kinds(self, utterance: Utterance, text: str, words: RankedCategory | None) -> dict[Kind, float]:
+    def _kinds(self, utterance: Utterance, text: str, words: RankedCategory | None, reading: _Reading) -> dict[Kind, float]:
         """Words and signs first; where they are in doubt of a resident, the encoder reads the message in its situation. (Of
         staff on their rounds it knows too little: authors let them answer, hardly ever report.)"""
         scores = kind_scores(utterance, self.models.kind, text, words)
-        reader = self.models.reader
-        if reader is None or self.models.kind is None or utterance.role in STAFF_ROLES:
+        if not reading.can or not reading.in_talk or self.models.kind is None or utterance.role in STAFF_ROLES:
             return scores
         weights = self.models.kind.config["reader"]
         if max(scores.values()) >= weights["sure"]:
             return scores
-        return reconsider(scores, reader.judge("kind", in_words(utterance, text)), weights, utterance)
+        return reconsider(scores, reading.answers["kind"], weights, utterance)
 
     def _kind_thresholds(self) -> dict[str, float]:
         return dict(self.models.kind.config.get("thresholds", {})) if self.models.kind else {}
@@ -320,6 +340,54 @@ class Understander:
         return tuple(found[:3])
 
 
+def _alarms(signs: AlarmSigns) -> bool:
+    """What the lexicon is sure of needs less proof: that it reads like a report and the ranking does not rule an emergency out."""
+    limits = _rules().alarm
+    heard = signs.cue >= ALARM and signs.report >= log_odds(limits["heard_report"]) and signs.mass >= log_odds(limits["heard_mass"])
+    return heard or signs.probability(limits) >= limits["from"]
+
+
+class _Reading:
+    """What the encoder says of a message in its situation; it reads at the first question, once for all."""
+
+    def __init__(self, reader: OnnxEncoder | None, utterance: Utterance, text: str) -> None:
+        self._reader, self.utterance, self._text = reader, utterance, text
+
+    def of(self, clause: str) -> _Reading:
+        """The same of a clause of it."""
+        return _Reading(self._reader, self.utterance, clause)
+
+    @property
+    def alarms(self) -> bool:
+        """Whether it can say of the words alone and of the situation if they alarm."""
+        return self._reader is not None and {"alarm", "danger", "told"} <= self._reader.heads.keys()
+
+    @property
+    def suspects(self) -> bool:
+        """Whether danger was read, where the situation was read anyway."""
+        return "answers" in self.__dict__ and self.shares("danger").get("alarm", 0.0) >= _rules().alarm["suspects"]
+
+    @property
+    def in_talk(self) -> bool:
+        """Whether anything was said before: of words alone the encoder has mostly read small talk."""
+        return bool(self.utterance.previous or self.utterance.quoted)
+
+    @property
+    def can(self) -> bool:
+        return self._reader is not None
+
+    @cached_property
+    def answers(self) -> Mapping[str, Floats]:
+        """Task → logits of its labels; empty without a reader."""
+        return self._reader.situation(in_words(self.utterance, self._text)) if self._reader else {}
+
+    def shares(self, task: str) -> dict[str, float]:
+        """Label → probability; empty where the encoder has no such head."""
+        if self._reader is None or task not in self._reader.heads:
+            return {}
+        return dict(zip(self._reader.heads[task].labels, softmax(self.answers[task]).tolist(), strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class _Rules:
     delicate: frozenset[str]
@@ -327,6 +395,7 @@ class _Rules:
     injection: re.Pattern[str]
     clauses: re.Pattern[str]
     context: dict[str, float]
+    situation: dict[str, float]
     alarm: dict[str, float]
 
 
@@ -338,8 +407,7 @@ def _rules() -> _Rules:
         re.compile(raw["delicate"]["words"]),
         re.compile(raw["injection"], re.IGNORECASE),
         re.compile(raw["clauses"]),
-        {name: float(value) for name, value in raw["context"].items()},
-        {name: float(value) for name, value in raw["alarm"].items()},
+        *({name: float(value) for name, value in raw[part].items()} for part in ("context", "situation", "alarm")),
     )
 
 

@@ -14,6 +14,7 @@ from intake_api.contracts import (
     ChatView,
     GridView,
     IncidentView,
+    Judgement,
     LinkIn,
     MigrateIn,
     PlaceIn,
@@ -29,9 +30,10 @@ from intake_api.contracts import (
     VotesView,
 )
 from nlp.match_rules import load_rules
+from nlp.matter_category import gathered
 from nlp.matter_place import Voice, completed
 from nlp.place import FIELDS
-from nlp.schema import Place
+from nlp.schema import Place, RankedCategory
 from nlp.taxonomy import Taxonomy
 from nlp.thread import voice_of
 from nlp.title import title_of
@@ -80,7 +82,7 @@ class LocalIntake:
             self._reports[report.external_id] = old.id
             first = person not in self._people[old.id]
             voice = voice_of(person, self._people[old.id], reports=True)
-            joined = self._placed(self._join(old, person), report.place, report.masked, voice)
+            joined = self._placed(self._gathered(self._join(old, person), report.judgement), report.place, report.masked, voice)
             return Receipt(outcome="joined", ticket=joined, first_of_person=first)
         ticket = self._open(report)
         self._reports[report.external_id] = ticket.id
@@ -121,11 +123,27 @@ class LocalIntake:
 
     async def add_supplement(self, ticket_id: str, supplement: SupplementIn) -> TicketView:
         ticket = await self.ticket(ticket_id)
+        if supplement.judgement:
+            ticket = self._gathered(ticket, supplement.judgement)
         if supplement.place is None:
             return ticket
         person = f"{supplement.reporter.channel}:{supplement.reporter.handle}"
         voice: Voice = "staff" if supplement.kind == "reply" else voice_of(person, self._people[ticket.id], reports=False)
         return self._placed(ticket, supplement.place, supplement.masked, voice)
+
+    def _gathered(self, ticket: TicketView, told: Judgement) -> TicketView:
+        """As the API does: what is still open of a candidate's category."""
+        if ticket.state != "candidate" or told.emergency:
+            return ticket
+        known = RankedCategory(tuple(ticket.judgement.top), ticket.judgement.accepted)
+        found = gathered(known, RankedCategory(tuple(told.top), told.accepted), load_rules())
+        matter = self.taxonomy.matter(found.best or "")
+        if matter is None or found == known:
+            return ticket
+        judged = ticket.judgement.model_copy(
+            update={"category": matter.id, "confidence": found.confidence, "top": found.top, "accepted": found.accepted}
+        )
+        return self._update(ticket, category=matter.id, category_name=matter.name, category_confidence=found.confidence, judgement=judged)
 
     def _placed(self, ticket: TicketView, told: PlaceIn, text: str, voice: Voice) -> TicketView:
         place = completed(_as_place(ticket.place), _as_place(told), text, voice, ticket.category, load_rules())

@@ -19,13 +19,15 @@ from intake_api.tickets.moves import ASSISTANT, LAID_DOWN, Actor, floor_of
 from intake_api.tickets.tables import Message, Reporter, Sequence, Ticket, fresh_ticket
 from intake_api.tickets.telling import tell_everyone, tell_subscribers
 from nlp.match_rules import load_rules as load_match_rules
+from nlp.matter_category import gathered
 from nlp.matter_place import Voice, completed, repairs
 from nlp.place import FIELDS, conflicts
-from nlp.schema import Place
+from nlp.schema import Place, RankedCategory
 from nlp.title import LIMIT, title_of
 
 Outcome = Literal["opened", "joined", "already"]
 _CANNOT_TAKE = LAID_DOWN | {"done", "callback"}
+BY_MODEL, BY_RULES = "model", "rules"
 
 
 async def create_report(desk: Desk, report: ReportIn) -> tuple[Outcome, Ticket, bool]:
@@ -133,7 +135,7 @@ async def _open(desk: Desk, report: ReportIn, ticket_id: str, recurs_from: str |
         kind=report.kind,
         category=matter.id if matter else None,
         category_version=desk.taxonomy.version,
-        decided_by="model" if report.judgement.model_version != "rules" else "rules",
+        decided_by=BY_MODEL if report.judgement.model_version != "rules" else BY_RULES,
         judgement=report.judgement.model_dump(mode="json"),
         title=report.title.strip()[:LIMIT],
         description=report.masked,
@@ -249,21 +251,40 @@ async def add_reporter(desk: Desk, ticket: Ticket, home: str, who: ReporterIn, c
 async def take_in(
     desk: Desk, ticket: Ticket, place: PlaceIn | None, judgement: Judgement | None, *, text: str = "", voice: Voice = "another"
 ) -> bool:
-    """What later words (masked `text`) add: to the place what their `voice` may, a category nobody knew, an emergency. Says whether
-    anything."""
+    """What later words (masked `text`) add: to the place what their `voice` may, to the category what it left open, an emergency.
+    Says whether anything."""
     before = (ticket.place, ticket.category, ticket.state)
     _complete_place(ticket, place, text, voice)
-    matter = desk.taxonomy.matter(judgement.category) if judgement and judgement.category else None
-    if matter and judgement and ticket.state == "candidate" and ticket.category is None and judgement.accepted:
-        ticket.category, ticket.category_version = matter.id, desk.taxonomy.version
-        ticket.level, ticket.grid_duty, ticket.assist_units = floor_of(matter), matter.grid_duty, list(matter.assist)
-        ticket.lead_unit = lead_at(matter, ticket.level, facts_of(ticket))
-        ticket.judgement = judgement.model_dump(mode="json")
+    if judgement and ticket.state == "candidate" and ticket.urgency != "emergency":
+        _complete_category(desk, ticket, judgement)
     if judgement and judgement.emergency and ticket.urgency != "emergency":
         await _becomes_emergency(desk, ticket, judgement)
     if before[:2] != (ticket.place, ticket.category):
         ticket.title = title_for(desk, ticket)
     return before != (ticket.place, ticket.category, ticket.state)
+
+
+def _complete_category(desk: Desk, ticket: Ticket, judgement: Judgement) -> None:
+    """What is still open of a candidate's category (nlp.matter_category); a person's choice stands."""
+    if ticket.decided_by not in (BY_MODEL, BY_RULES):
+        return
+    known = _ranking(Judgement.model_validate(ticket.judgement))
+    found = gathered(known, _ranking(judgement), load_match_rules())
+    matter = desk.taxonomy.matter(found.best) if found.best else None
+    if matter is None or found == known or (ticket.category is None and not found.accepted):
+        return
+    if matter.id != ticket.category:
+        ticket.category, ticket.category_version = matter.id, desk.taxonomy.version
+        ticket.level, ticket.grid_duty, ticket.assist_units = floor_of(matter), matter.grid_duty, list(matter.assist)
+        ticket.lead_unit = lead_at(matter, ticket.level, facts_of(ticket))
+    said = {"category": matter.id, "confidence": round(found.confidence, 4), "top": [(m, round(p, 4)) for m, p in found.top]}
+    ticket.judgement = {**ticket.judgement, **said, "accepted": found.accepted}
+
+
+def _ranking(judgement: Judgement) -> RankedCategory:
+    """Who judges by other means may name one category alone."""
+    alone = ((judgement.category, judgement.confidence),) if judgement.category else ()
+    return RankedCategory(tuple(judgement.top) or alone, judgement.accepted)
 
 
 async def _becomes_emergency(desk: Desk, ticket: Ticket, judgement: Judgement) -> None:

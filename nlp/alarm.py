@@ -1,0 +1,38 @@
+"""Whether a message alarms, where the encoder can read it: lexicon, encoder and ranking weighed in one score."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+_LEAST = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmSigns:
+    """What speaks for an emergency. `cue`: the lexicon's strongest, [0, 1]; `staff`: 1 for words of staff; the others are log-odds:
+    `alarm` of the encoder on the words alone, `danger` on the message in its situation; `mass` and `told`, the shares of emergencies in
+    the ranking of the words and in the situation's; `report` and `supplement`, how likely the message is one of those."""
+
+    cue: float
+    staff: float
+    alarm: float
+    danger: float
+    mass: float
+    told: float
+    report: float
+    supplement: float
+
+    def probability(self, weights: Mapping[str, float]) -> float:
+        """`weights`: one a sign, and `constant`."""
+        score = weights["constant"] + sum(weights[sign] * getattr(self, sign) for sign in SIGNS)
+        return 1 / (1 + math.exp(-score))
+
+
+SIGNS = tuple(field.name for field in fields(AlarmSigns))
+
+
+def log_odds(probability: float) -> float:
+    """Kept between ±9, so that no model alone is beyond doubt."""
+    return math.log((probability + _LEAST) / (1 - probability + _LEAST))
