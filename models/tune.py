@@ -17,6 +17,7 @@ from models.distil import batches, padded, pooled, unlabelled
 from models.kind import Example, conversation_examples, lent_matters, single_examples
 from models.talks import is_held_out, training_singles, training_talks
 from nlp.context import in_words
+from nlp.encoder import SITUATION
 from nlp.gate import plain_to_see
 from nlp.schema import KINDS
 from nlp.taxonomy import load_taxonomy
@@ -138,7 +139,7 @@ def _situations(examples: Sequence[Example], without_kind: Sequence[Example] = (
         if row := _situation(example, heads):
             text, given, weight = row
             rows.append((text, {head: label for head, label in given.items() if head != "kind"}, weight))
-    return Choice("situation", heads, rows, pieces=72, first=True, share=0.55)
+    return Choice("situation", heads, rows, pieces=SITUATION, first=True, share=0.55)
 
 
 def _situation(example: Example, heads: dict[str, tuple[str, ...]]) -> tuple[str, dict[str, str], float] | None:

@@ -16,6 +16,8 @@ Floats = npt.NDArray[np.float32]
 Purpose = Literal["query", "passage"]
 
 BATCH = 32
+SITUATION = 72
+"""Pieces of a message with its situation: what is said first counts, the oldest talk is cut away."""
 _SLOWER = ("SkipLayerNormFusion",)
 """onnxruntime's joined Add and LayerNormalization are slower on a CPU than the two: 1.28 against 1.65 ms a text of the training talks."""
 
@@ -109,13 +111,18 @@ class OnnxEncoder:
     def judge(self, task: str, text: str) -> Floats:
         """[labels] logits of one text by the head `task`. Raises KeyError where the encoder has none."""
         head = self.heads[task]
-        pieces = self._tokenizer.encode(text).ids
-        return head.logits(self._run(pieces, head.reads)[0])
+        return head.logits(self._first(text) if head.reads == "first" else self._run(self._tokenizer.encode(text).ids)[0])
 
     def situation(self, text: str) -> dict[str, Floats]:
         """Every head that reads a message in its situation (nlp.context) → its [labels] logits, by one run for all."""
-        first = self._run(self._tokenizer.encode(text).ids, "first")[0]
+        first = self._first(text)
         return {task: head.logits(first) for task, head in self.heads.items() if head.reads == "first"}
+
+    def _first(self, text: str) -> Floats:
+        """[dimensions], the text cut as in training."""
+        pieces = self._tokenizer.encode(text).ids
+        state: Floats = self._run(pieces if len(pieces) <= SITUATION else [*pieces[: SITUATION - 1], pieces[-1]], "first")[0]
+        return state
 
     def _run(self, pieces: list[int], output: Output = "vectors") -> Floats:
         ids = np.array([pieces], np.int64)

@@ -150,7 +150,7 @@ class Understander:
         if emergency and kind in ("chat", "question") and utterance.role not in STAFF_ROLES:
             kind = "report"
         told = kind in _TOLD or emergency is not None
-        category = self._in_situation(text, vector, utterance, reading) if told else RankedCategory()
+        category = self._in_situation(text, vector, alone, reading, kind) if told else RankedCategory()
         if emergency:
             category = _led_by(category, emergency)
         places = self.places(utterance.text, gazetteer, utterance.home) if kind in _TOLD else ()
@@ -174,7 +174,8 @@ class Understander:
         places = u.places or self.places(utterance.text, gazetteer, utterance.home)
         text = normalise(utterance.text[:MAX_TEXT]).text
         reading = _Reading(self.models.reader, utterance, text)
-        category = u.category if u.category.top else self._in_situation(text, self._vector(text), utterance, reading)
+        vector = self._vector(text)
+        category = u.category if u.category.top else self._in_situation(text, vector, self._ranked(text, vector), reading, "report")
         also = u.also if u.kind == "report" else self._also(text, category)
         place, delicate = places[0] if places else Place(), self._is_delicate(text, category)
         return replace(u, category=category, places=places, place=place, delicate=delicate, also=also)
@@ -210,9 +211,11 @@ class Understander:
         near = self._sayings.shares(vector) if vector is not None and self._sayings else None
         return rank(text, self.models.category, self.taxonomy, vector, near, told)
 
-    def _in_situation(self, text: str, vector: Floats | None, utterance: Utterance, reading: _Reading) -> RankedCategory:
-        """The text's ranking with what was said before it: "我家也是" tells nothing by itself."""
-        return in_context(self._ranked(text, vector, self._told(reading)), utterance, _rules().context)
+    def _in_situation(self, text: str, vector: Floats | None, alone: RankedCategory, reading: _Reading, kind: Kind) -> RankedCategory:
+        """The text's ranking (`alone`) with what was said before it: "我家也是" tells nothing by itself. The situation is read for it
+        where the text is not clear; for a supplement, whose matter is known, only where it was read anyway."""
+        told = self._told(reading) if reading.is_read or not (alone.accepted or kind == "supplement") else None
+        return in_context(self._ranked(text, vector, told) if told else alone, reading.utterance, _rules().context)
 
     @staticmethod
     def _told(reading: _Reading) -> Told | None:
@@ -238,13 +241,21 @@ class Understander:
         clauses that the lexicon heard are asked alone."""
         if not reading.alarms:
             return self._by_lexicon(cues, scores, alone)
-        signs = self._signs(cues, vector, alone, reading)
+        if not reading.is_read and self._is_calm(cues, vector, alone):
+            return None
+        signs = self._signs(cues, alone, reading)
         if not _alarms(signs) and not any(_alarms(self._signs_of_clause(c, reading)) for c in self._heard_clauses(text, cues)):
             return None
         feared = [c.matter for c in cues] if cues and cues[0].strength >= ALARM else []
         feared += [m for m, _ in self._burning(self._ranked(text, vector, self._told(reading)))] + [c.matter for c in cues]
         matter = next((found for i in feared if (found := self.taxonomy.matter(i)) and found.emergency), None)
         return Emergency(matter.id, matter.call or _DEFAULT_CALL, cues[0].words if cues else ()) if matter else None
+
+    def _is_calm(self, cues: tuple[Cue, ...], vector: Floats | None, alone: RankedCategory) -> bool:
+        """Whether the words alone are so far from an emergency that the situation need not be read for it."""
+        limits, mass = _rules().alarm, sum(p for _, p in self._burning(alone))
+        heard = bool(cues) and cues[0].strength >= ALARM
+        return not heard and mass < limits["calm_mass"] and (self._alarming(vector) or 0.0) < limits["calm_alarm"]
 
     def _by_lexicon(self, cues: tuple[Cue, ...], scores: Mapping[Kind, float], alone: RankedCategory) -> Emergency | None:
         """Without an encoder that reads situations the lexicon decides; chatter that only sounds like an alarm is let go where the
@@ -262,15 +273,13 @@ class Understander:
         reading = _Reading(self.models.reader, utterance, text)
         if not reading.alarms or not text.strip():
             return None
-        vector = self._vector(text)
-        return self._signs(emergency_cues(text, role=utterance.role), vector, self._ranked(text, vector), reading)
+        return self._signs(emergency_cues(text, role=utterance.role), self._ranked(text, self._vector(text)), reading)
 
-    def _signs(self, cues: tuple[Cue, ...], vector: Floats | None, alone: RankedCategory, reading: _Reading) -> AlarmSigns:
+    def _signs(self, cues: tuple[Cue, ...], alone: RankedCategory, reading: _Reading) -> AlarmSigns:
         kinds, told = reading.shares("kind"), reading.shares("told")
         return AlarmSigns(
             cue=cues[0].strength if cues else 0.0,
             staff=float(reading.utterance.role in STAFF_ROLES),
-            alarm=log_odds(self._alarming(vector) or 0.0),
             danger=log_odds(reading.shares("danger")["alarm"]),
             mass=log_odds(sum(p for _, p in self._burning(alone))),
             told=log_odds(sum(p for _, p in self._burning(RankedCategory(tuple(told.items()))))),
@@ -287,9 +296,8 @@ class Understander:
         return [c for c in clauses if any(word in c for word in words)][:MAX_CLAUSES] if len(clauses) > 1 else []
 
     def _signs_of_clause(self, clause: str, reading: _Reading) -> AlarmSigns:
-        vector = self._vector(clause)
         cues = emergency_cues(clause, role=reading.utterance.role)
-        return self._signs(cues, vector, self._ranked(clause, vector), reading.of(clause))
+        return self._signs(cues, self._ranked(clause, self._vector(clause)), reading.of(clause))
 
     def _burning(self, ranked: RankedCategory) -> list[tuple[str, float]]:
         """The matters of a ranking that the catalogue marks as emergencies, with their shares."""
@@ -363,9 +371,13 @@ class _Reading:
         return self._reader is not None and {"alarm", "danger", "told"} <= self._reader.heads.keys()
 
     @property
+    def is_read(self) -> bool:
+        return "answers" in self.__dict__
+
+    @property
     def suspects(self) -> bool:
         """Whether danger was read, where the situation was read anyway."""
-        return "answers" in self.__dict__ and self.shares("danger").get("alarm", 0.0) >= _rules().alarm["suspects"]
+        return self.is_read and self.shares("danger").get("alarm", 0.0) >= _rules().alarm["suspects"]
 
     @property
     def in_talk(self) -> bool:
