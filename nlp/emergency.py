@@ -20,9 +20,6 @@ _WEIGHTS = {"sure": 0.9, "likely": 0.5}
 _CRY = 0.5
 ALARM = 0.7
 """One sure sign alarms, or two likely ones, or a likely one with a cry for help; a doubt takes it below."""
-SURE_MODEL, DOUBTING_MODEL = 0.9, 0.02
-"""Where a model joins in: chosen among 30 pairs on 1,751 training texts that the encoder had not read, 92 of them emergencies,
-most worded to mislead: recall 0.837 and 2.9 false alarms a 1,000, the rules alone 0.826 and 3.4."""
 _UNLIKELY = 0.3
 """What a word of the wrong field leaves of a sign: 火锅 beside 冒烟."""
 _STAFF, _STAFF_CRYING = 0.6, 0.8
@@ -135,34 +132,19 @@ def _doubts(text: str, role: Role) -> list[tuple[str, float]]:
 
 
 def find_emergency(
-    text: str,
-    *,
-    role: Role = "resident",
-    taxonomy: Taxonomy | None = None,
-    probability: float | None = None,
-    suspected: str | None = None,
-    cues: tuple[Cue, ...] | None = None,
+    text: str, *, role: Role = "resident", taxonomy: Taxonomy | None = None, cues: tuple[Cue, ...] | None = None
 ) -> Emergency | None:
-    """The emergency a message tells of, with the number to call from the catalogue, or None.
+    """The emergency a message tells of by its words alone, with the number to call from the catalogue, or None.
 
-    Without a `probability` rules decide alone. With one (a model's, that this is an emergency) the two are joined: a model
-    that is sure alarms by itself, one that is sure of the opposite silences a rule. `suspected` is the matter id a
-    classifier holds likeliest, for an alarm without a cue. A matter the catalogue does not mark as an emergency is passed
-    over; where it names no number, 110 is given. `cues`: those of the text, where the caller has them already.
+    A matter the catalogue does not mark as an emergency is passed over; where it names no number, 110 is given. `cues`: those
+    of the text, where the caller has them already.
     """
     cues = emergency_cues(text, role=role) if cues is None else cues
-    strength = cues[0].strength if cues else 0.0
-    if not _alarms(strength, probability):
+    if not cues or cues[0].strength < ALARM:
         return None
     catalogue = taxonomy or load_taxonomy()
-    for cue in (*cues, Cue(suspected or "", 0.0, 0.0, ())):
+    for cue in cues:
         matter = catalogue.matter(cue.matter)
         if matter is not None and matter.emergency:
             return Emergency(matter.id, matter.call or _DEFAULT_CALL, cue.words)
     return None
-
-
-def _alarms(strength: float, probability: float | None) -> bool:
-    if probability is None:
-        return strength >= ALARM
-    return probability >= SURE_MODEL or (strength >= ALARM and probability >= DOUBTING_MODEL)

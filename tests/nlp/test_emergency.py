@@ -75,12 +75,6 @@ def test_staff_may_warn_and_may_cry_fire() -> None:
     assert find_emergency("着火了！3栋的人快下楼，里面有人喊救命", role="grid_worker") is not None
 
 
-def test_a_model_can_raise_and_silence_an_alarm() -> None:
-    assert find_emergency("快来人啊他不行", probability=0.95, suspected="care.medical") is not None
-    assert find_emergency("五楼着火了", probability=0.01) is None
-    assert find_emergency("路灯不亮", probability=0.95, suspected="facility.streetlight") is None
-
-
 def test_only_emergencies_of_the_catalogue_alarm() -> None:
     row = {
         "id": "safety.fire",

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlp.pipeline import Understander, injected, load_understander, newest
-from nlp.schema import Estate, Gazetteer, Utterance
+from nlp.schema import Earlier, Estate, Gazetteer, Kind, Utterance
 from nlp.taxonomy import load_taxonomy
 
 SHIPPED = Path(__file__).parents[2] / "models" / "shipped"
+NOON = datetime(2026, 6, 2, 12, 0, tzinfo=UTC)
 GRID = Gazetteer("g1", "梧桐社区第3网格", (Estate("梧桐苑"),), ("南门快递柜",), official_phones=("028-88881234",))
 
 
@@ -77,6 +79,31 @@ def test_an_emergency_leads_and_waits_for_no_threshold(mind: Understander, rules
 )
 def test_chatter_that_sounds_like_an_alarm_stays_chatter(mind: Understander, text: str) -> None:
     assert mind.understand(Utterance(text), GRID).emergency is None
+
+
+def said(*talk: tuple[str, str, Kind]) -> tuple[Earlier, ...]:
+    """(sender, words, kind), half a minute apart, the last half a minute ago."""
+    return tuple(
+        Earlier(f"m{i}", who, "resident", NOON - timedelta(seconds=30 * (len(talk) - i)), words, kind)
+        for i, (who, words, kind) in enumerate(talk)
+    )
+
+
+def test_words_that_say_little_alarm_in_their_situation(mind: Understander) -> None:
+    """Told in pieces: each word for itself could be anything."""
+    talk = said(("u1", "快来人", "report"), ("u1", "6栋楼下台阶上躺着一个老人", "report"))
+    assert mind.understand(Utterance("叫不应", sender="u1", at=NOON, previous=talk), GRID).emergency is not None
+    calm = said(("u2", "晚上来我家打牌", "chat"), ("u1", "昨天我喊你你叫不应", "chat"))
+    assert mind.understand(Utterance("叫不应", sender="u1", at=NOON, previous=calm), GRID).emergency is None
+
+
+@pytest.mark.parametrize(
+    ("before", "matter"),
+    [("停水了，一滴都没有", "facility.water"), ("我们这栋整栋停电了", "facility.power")],
+)
+def test_what_says_little_is_ranked_by_what_was_told_before(mind: Understander, before: str, matter: str) -> None:
+    found = mind.understand(Utterance("我们这边也是，又停了", sender="u2", at=NOON, previous=said(("u1", before, "report"))), GRID)
+    assert found.category.best == matter
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,12 @@ async def test_the_only_reporter_corrects_the_place_and_the_title_follows(office
 
 
 async def test_the_next_words_name_what_the_first_cry_left_open_until_a_person_has_chosen(office: Office) -> None:
-    unsure = {"category": "dispute.wages", "confidence": 0.3, "top": [["dispute.wages", 0.3], ["housing.retrofit", 0.2]], "model_version": "m1"}
+    unsure = {
+        "category": "dispute.wages",
+        "confidence": 0.3,
+        "top": [["dispute.wages", 0.3], ["housing.retrofit", 0.2]],
+        "model_version": "m1",
+    }
     named = {"category": "housing.retrofit", "confidence": 0.6, "top": [["housing.retrofit", 0.6], ["dispute.wages", 0.1]]}
     garbage = {"category": "environment.garbage", "confidence": 0.98, "top": [["environment.garbage", 0.98]], "accepted": True}
     ticket_id = (await office.report(who="zhang", judged=unsure, masked="井挖了四个月", place={})).ticket.id
@@ -143,13 +148,17 @@ async def test_the_next_words_name_what_the_first_cry_left_open_until_a_person_h
     assert "加装电梯" in ticket.title
     assert ticket.level == "street"  # where 加装电梯 begins
     await office.act(ticket_id, "recategorise", GRID_WORKER, category="housing.elevator")
-    assert (await office.add(ticket_id, "zhang", kind="supplement", masked="垃圾也没人收", judgement=garbage)).category == "housing.elevator"
+    assert (
+        await office.add(ticket_id, "zhang", kind="supplement", masked="垃圾也没人收", judgement=garbage)
+    ).category == "housing.elevator"
 
 
 async def test_other_words_do_not_move_a_category_that_was_sure(office: Office) -> None:
     garbage = {"category": "environment.garbage", "confidence": 0.98, "top": [["environment.garbage", 0.98]], "accepted": True}
     ticket_id = (await office.report(who="zhang")).ticket.id
-    assert (await office.add(ticket_id, "zhang", kind="supplement", masked="垃圾也没人收", judgement=garbage)).category == "housing.elevator"
+    assert (
+        await office.add(ticket_id, "zhang", kind="supplement", masked="垃圾也没人收", judgement=garbage)
+    ).category == "housing.elevator"
 
 
 async def test_nobody_else_moves_a_matter_to_another_place(office: Office) -> None:
