@@ -92,7 +92,7 @@ def in_context(alone: RankedCategory, utterance: Utterance, weights: Mapping[str
     """What was told just before makes the same matter likelier: "我家也是" says nothing by itself.
 
     `weights`: `recent` and `quoted` are added to the logarithm of a matter told within `within_s` seconds, or in the quoted
-    message. A ranking is accepted only where the words alone were, for the same matter.
+    message. A ranking is accepted only where the one given was, for the same matter.
     """
     lifts: dict[str, float] = {}
     for earlier in utterance.previous:

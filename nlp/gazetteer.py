@@ -273,9 +273,9 @@ def _compounds(name: str) -> Iterator[str]:
         return
     works = name[: -len(ending)]
     bare = next((works[: -len(word)] for word in place_words()["works"] if works.endswith(word)), works)
-    for core in {works, bare}:
-        for size in range(2, len(core) + 1):
-            yield from (core[-size:] + short for short in ("院", "宿舍") if core[-size:] + short != name)
+    for core in dict.fromkeys((works, bare, works[-2:], bare[-2:])):
+        if len(core) >= 2 and not core.endswith(tuple(place_words()["works"])):
+            yield from (core + short for short in ("院", "宿舍") if core + short != name and not is_word(core + short))
 
 
 _cache: dict[tuple[object, ...], Names] = {}

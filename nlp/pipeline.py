@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -239,17 +240,19 @@ class Understander:
     ) -> Emergency | None:
         """What the lexicon and the models say together. Beside another matter an alarm is a small part of what is said: there the
         clauses that the lexicon heard are asked alone."""
-        if not reading.alarms:
-            return self._by_lexicon(cues, scores, alone)
+        if not reading.can_alarm:
+            return self._by_lexicon(cues, scores, alone, reading.utterance)
         if not reading.is_read and self._is_calm(cues, vector, alone):
             return None
-        signs = self._signs(cues, alone, reading)
-        if not _alarms(signs) and not any(_alarms(self._signs_of_clause(c, reading)) for c in self._heard_clauses(text, cues)):
+        stretches = (self._signs_of(stretch, reading) for stretch in self._heard(text, cues))
+        if not any(_alarms(signs, in_talk=reading.in_talk) for signs in chain((self._signs(cues, alone, reading),), stretches)):
             return None
         feared = [c.matter for c in cues] if cues and cues[0].strength >= ALARM else []
         feared += [m for m, _ in self._burning(self._ranked(text, vector, self._told(reading)))] + [c.matter for c in cues]
+        feared += [m for m, _ in sorted(reading.shares("told").items(), key=lambda item: -item[1])]
         matter = next((found for i in feared if (found := self.taxonomy.matter(i)) and found.emergency), None)
-        return Emergency(matter.id, matter.call or _DEFAULT_CALL, cues[0].words if cues else ()) if matter else None
+        words = next((c.words for c in cues if matter and c.matter == matter.id), ())
+        return Emergency(matter.id, matter.call or _DEFAULT_CALL, words) if matter else None
 
     def _is_calm(self, cues: tuple[Cue, ...], vector: Floats | None, alone: RankedCategory) -> bool:
         """Whether the words alone are so far from an emergency that the situation need not be read for it."""
@@ -257,11 +260,13 @@ class Understander:
         heard = bool(cues) and cues[0].strength >= ALARM
         return not heard and mass < limits["calm_mass"] and (self._alarming(vector) or 0.0) < limits["calm_alarm"]
 
-    def _by_lexicon(self, cues: tuple[Cue, ...], scores: Mapping[Kind, float], alone: RankedCategory) -> Emergency | None:
-        """Without an encoder that reads situations the lexicon decides; chatter that only sounds like an alarm is let go where the
-        linear models can tell."""
+    def _by_lexicon(
+        self, cues: tuple[Cue, ...], scores: Mapping[Kind, float], alone: RankedCategory, utterance: Utterance
+    ) -> Emergency | None:
+        """Without an encoder that reads situations the lexicon decides; a resident's chatter that only sounds like an alarm is let go where
+        the linear models can tell."""
         found = find_emergency("", taxonomy=self.taxonomy, cues=cues)
-        if found is None or self.models.category is None or self.models.kind is None:
+        if found is None or utterance.role in STAFF_ROLES or self.models.category is None or self.models.kind is None:
             return found
         limits = _rules().alarm
         chatter = scores["report"] < limits["chatter_report"] and sum(p for _, p in self._burning(alone)) < limits["chatter_mass"]
@@ -271,7 +276,7 @@ class Understander:
         """What speaks for an emergency, to learn weights from; None for a message without words or without an encoder to read it."""
         text = normalise(utterance.text[:MAX_TEXT]).text
         reading = _Reading(self.models.reader, utterance, text)
-        if not reading.alarms or not text.strip():
+        if not reading.can_alarm or not text.strip():
             return None
         return self._signs(emergency_cues(text, role=utterance.role), self._ranked(text, self._vector(text)), reading)
 
@@ -287,17 +292,18 @@ class Understander:
             supplement=log_odds(kinds["supplement"]),
         )
 
-    def _heard_clauses(self, text: str, cues: tuple[Cue, ...]) -> list[str]:
-        """The clauses whose words alarmed the lexicon, where a message has several."""
-        if not cues or cues[0].strength < ALARM:
-            return []
+    def _heard(self, text: str, cues: tuple[Cue, ...]) -> list[str]:
+        """The stretches of a message of several clauses that alarmed the lexicon: whole clauses, or what it heard across some."""
         clauses = [c for c in _CLAUSES.split(text) if c.strip()]
+        if not cues or cues[0].strength < ALARM or len(clauses) < 2:
+            return []
         words = [word.strip() for cue in cues for word in cue.words if word.strip()]
-        return [c for c in clauses if any(word in c for word in words)][:MAX_CLAUSES] if len(clauses) > 1 else []
+        across = [word for word in words if not any(word in c for c in clauses)]
+        return [*(c for c in clauses if any(word in c for word in words)), *across][:MAX_CLAUSES]
 
-    def _signs_of_clause(self, clause: str, reading: _Reading) -> AlarmSigns:
-        cues = emergency_cues(clause, role=reading.utterance.role)
-        return self._signs(cues, self._ranked(clause, self._vector(clause)), reading.of(clause))
+    def _signs_of(self, stretch: str, reading: _Reading) -> AlarmSigns:
+        cues = emergency_cues(stretch, role=reading.utterance.role)
+        return self._signs(cues, self._ranked(stretch, self._vector(stretch)), reading.of(stretch))
 
     def _burning(self, ranked: RankedCategory) -> list[tuple[str, float]]:
         """The matters of a ranking that the catalogue marks as emergencies, with their shares."""
@@ -315,7 +321,7 @@ class Understander:
         """Words and signs first; where they are in doubt of a resident, the encoder reads the message in its situation. (Of
         staff on their rounds it knows too little: authors let them answer, hardly ever report.)"""
         scores = kind_scores(utterance, self.models.kind, text, words)
-        if not reading.can or not reading.in_talk or self.models.kind is None or utterance.role in STAFF_ROLES:
+        if not reading.can_read or not reading.in_talk or self.models.kind is None or utterance.role in STAFF_ROLES:
             return scores
         weights = self.models.kind.config["reader"]
         if max(scores.values()) >= weights["sure"]:
@@ -348,11 +354,15 @@ class Understander:
         return tuple(found[:3])
 
 
-def _alarms(signs: AlarmSigns) -> bool:
-    """What the lexicon is sure of needs less proof: that it reads like a report and the ranking does not rule an emergency out."""
+def _alarms(signs: AlarmSigns, *, in_talk: bool) -> bool:
+    """What the lexicon is sure of needs less proof: a ranking that hardly knows anything but emergencies; or one that does not rule
+    them out, for words that read like a report (of staff, and of words that stand alone, the encoder cannot tell)."""
     limits = _rules().alarm
-    heard = signs.cue >= ALARM and signs.report >= log_odds(limits["heard_report"]) and signs.mass >= log_odds(limits["heard_mass"])
-    return heard or signs.probability(limits) >= limits["from"]
+    if signs.cue >= ALARM:
+        reported = signs.staff > 0 or not in_talk or signs.report >= log_odds(limits["heard_report"])
+        if signs.mass >= log_odds(limits["heard_sure"] if not reported else limits["heard_mass"]):
+            return True
+    return signs.probability(limits) >= limits["from"]
 
 
 class _Reading:
@@ -366,7 +376,7 @@ class _Reading:
         return _Reading(self._reader, self.utterance, clause)
 
     @property
-    def alarms(self) -> bool:
+    def can_alarm(self) -> bool:
         """Whether it can say of the words alone and of the situation if they alarm."""
         return self._reader is not None and {"alarm", "danger", "told"} <= self._reader.heads.keys()
 
@@ -385,7 +395,7 @@ class _Reading:
         return bool(self.utterance.previous or self.utterance.quoted)
 
     @property
-    def can(self) -> bool:
+    def can_read(self) -> bool:
         return self._reader is not None
 
     @cached_property

@@ -29,11 +29,11 @@ from intake_api.contracts import (
     VoteIn,
     VotesView,
 )
+from intake_api.judgements import with_later
 from nlp.match_rules import load_rules
-from nlp.matter_category import gathered
 from nlp.matter_place import Voice, completed
 from nlp.place import FIELDS
-from nlp.schema import Place, RankedCategory
+from nlp.schema import Place
 from nlp.taxonomy import Taxonomy
 from nlp.thread import voice_of
 from nlp.title import title_of
@@ -133,17 +133,12 @@ class LocalIntake:
 
     def _gathered(self, ticket: TicketView, told: Judgement) -> TicketView:
         """As the API does: what is still open of a candidate's category."""
-        if ticket.state != "candidate" or told.emergency:
+        found = with_later(ticket.judgement, told) if ticket.state == "candidate" else ticket.judgement
+        matter = self.taxonomy.matter(found.category or "")
+        if found is ticket.judgement or matter is None:
             return ticket
-        known = RankedCategory(tuple(ticket.judgement.top), ticket.judgement.accepted)
-        found = gathered(known, RankedCategory(tuple(told.top), told.accepted), load_rules())
-        matter = self.taxonomy.matter(found.best or "")
-        if matter is None or found == known:
-            return ticket
-        judged = ticket.judgement.model_copy(
-            update={"category": matter.id, "confidence": found.confidence, "top": found.top, "accepted": found.accepted}
-        )
-        return self._update(ticket, category=matter.id, category_name=matter.name, category_confidence=found.confidence, judgement=judged)
+        named = {"category": matter.id, "category_name": matter.name, "category_confidence": found.confidence, "level": matter.level}
+        return self._update(ticket, judgement=found, title=title_of(_as_place(ticket.place), matter.name, ticket.description), **named)
 
     def _placed(self, ticket: TicketView, told: PlaceIn, text: str, voice: Voice) -> TicketView:
         place = completed(_as_place(ticket.place), _as_place(told), text, voice, ticket.category, load_rules())

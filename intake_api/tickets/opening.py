@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from intake_api.contracts import Confirm, GiveInfo, Judgement, PlaceIn, ReporterIn, ReportIn
 from intake_api.dispatch.rules import FALLBACK_MATTER, lead_at
 from intake_api.dispatch.service import alert_all, ask_next, show_holders
+from intake_api.judgements import with_later
 from intake_api.tickets import history, queries
 from intake_api.tickets.changing import carry_out, follow_up
 from intake_api.tickets.desk import Desk, facts_of
@@ -19,10 +20,9 @@ from intake_api.tickets.moves import ASSISTANT, LAID_DOWN, Actor, floor_of
 from intake_api.tickets.tables import Message, Reporter, Sequence, Ticket, fresh_ticket
 from intake_api.tickets.telling import tell_everyone, tell_subscribers
 from nlp.match_rules import load_rules as load_match_rules
-from nlp.matter_category import gathered
 from nlp.matter_place import Voice, completed, repairs
 from nlp.place import FIELDS, conflicts
-from nlp.schema import Place, RankedCategory
+from nlp.schema import Place
 from nlp.title import LIMIT, title_of
 
 Outcome = Literal["opened", "joined", "already"]
@@ -265,26 +265,17 @@ async def take_in(
 
 
 def _complete_category(desk: Desk, ticket: Ticket, judgement: Judgement) -> None:
-    """What is still open of a candidate's category (nlp.matter_category); a person's choice stands."""
-    if ticket.decided_by not in (BY_MODEL, BY_RULES):
-        return
-    known = _ranking(Judgement.model_validate(ticket.judgement))
-    found = gathered(known, _ranking(judgement), load_match_rules())
-    matter = desk.taxonomy.matter(found.best) if found.best else None
-    if matter is None or found == known or (ticket.category is None and not found.accepted):
+    """What is still open of a candidate's category; a person's choice stands."""
+    known = Judgement.model_validate(ticket.judgement)
+    found = with_later(known, judgement)
+    matter = desk.taxonomy.matter(found.category) if found.category else None
+    if found is known or matter is None or ticket.decided_by not in (BY_MODEL, BY_RULES):
         return
     if matter.id != ticket.category:
         ticket.category, ticket.category_version = matter.id, desk.taxonomy.version
         ticket.level, ticket.grid_duty, ticket.assist_units = floor_of(matter), matter.grid_duty, list(matter.assist)
         ticket.lead_unit = lead_at(matter, ticket.level, facts_of(ticket))
-    said = {"category": matter.id, "confidence": round(found.confidence, 4), "top": [(m, round(p, 4)) for m, p in found.top]}
-    ticket.judgement = {**ticket.judgement, **said, "accepted": found.accepted}
-
-
-def _ranking(judgement: Judgement) -> RankedCategory:
-    """Who judges by other means may name one category alone."""
-    alone = ((judgement.category, judgement.confidence),) if judgement.category else ()
-    return RankedCategory(tuple(judgement.top) or alone, judgement.accepted)
+    ticket.judgement = found.model_dump(mode="json")
 
 
 async def _becomes_emergency(desk: Desk, ticket: Ticket, judgement: Judgement) -> None:

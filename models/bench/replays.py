@@ -15,7 +15,7 @@ from models.composed.reading import FOLDER, conversations
 SCORER = Path("score/score_replay.py")
 UNREAD = FOLDER / "unread"
 """Conversations that no model reads: `misleading`, written to mislead by hands of the training ones; `terse`, by two other hands, in
-few words."""
+few words; `plain`, by one more, as people write."""
 
 
 @section("transcripts through the assistant")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlp.pipeline import Understander, injected, load_understander, newest
+from nlp.pipeline import Shipped, Understander, injected, load_understander, newest
 from nlp.schema import Earlier, Estate, Gazetteer, Kind, Utterance
 from nlp.taxonomy import load_taxonomy
 
@@ -89,12 +89,28 @@ def said(*talk: tuple[str, str, Kind]) -> tuple[Earlier, ...]:
     )
 
 
-def test_words_that_say_little_alarm_in_their_situation(mind: Understander) -> None:
-    """Told in pieces: each word for itself could be anything."""
+@pytest.mark.parametrize("words", ["喊他不动", "还在流血", "没动静了"])
+def test_words_that_say_little_alarm_in_their_situation(mind: Understander, words: str) -> None:
+    """Told in pieces: each for itself could be anything."""
     talk = said(("u1", "快来人", "report"), ("u1", "6栋楼下台阶上躺着一个老人", "report"))
-    assert mind.understand(Utterance("叫不应", sender="u1", at=NOON, previous=talk), GRID).emergency is not None
-    calm = said(("u2", "晚上来我家打牌", "chat"), ("u1", "昨天我喊你你叫不应", "chat"))
-    assert mind.understand(Utterance("叫不应", sender="u1", at=NOON, previous=calm), GRID).emergency is None
+    assert mind.understand(Utterance(words, sender="u1", at=NOON, previous=talk), GRID).emergency is not None
+    calm = said(("u2", "晚上来我家打牌", "chat"), ("u3", "老王昨天喝了一斤", "chat"))
+    assert mind.understand(Utterance(words, sender="u1", at=NOON, previous=calm), GRID).emergency is None
+
+
+PLAIN = ["救命啊着火了", "5栋着火了", "我不想活了", "我妈晕倒了", "燃气泄露"]
+SPANNING = "大家晚上好，说三件事，楼道灯坏了，停车费太贵，垃圾没清，另外二单元的老人倒在楼道里，怎么叫都没反应"
+
+
+@pytest.mark.parametrize("words", [*PLAIN, SPANNING])
+def test_plain_words_of_danger_alarm_whatever_the_models_think_of_their_form(mind: Understander, words: str) -> None:
+    assert mind.understand(Utterance(words), GRID).emergency is not None
+
+
+def test_staff_who_cry_fire_are_heard_with_and_without_the_encoder(mind: Understander) -> None:
+    by_words = Understander(mind.taxonomy, Shipped(mind.models.category, mind.models.kind))
+    for understander in (mind, by_words):
+        assert understander.understand(Utterance("6栋煤气泄漏，大家赶紧撤离，救命", role="property"), GRID).emergency is not None
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,11 @@ def test_the_compound_of_a_works_by_the_short_name_of_the_works(text: str, estat
     assert find_places(text, WORKS)[0].estate == estate
 
 
+def test_other_houses_than_the_compound_of_a_works() -> None:
+    grid = Gazetteer(grid="g4", estates=tuple(map(Estate, ("卫生局家属院", "电影公司宿舍"))))
+    assert not any(place.estate for text in ("卫生院门口堵车", "电影院3楼漏水") for place in find_places(text, grid))
+
+
 @pytest.mark.parametrize(
     "text",
     [
