@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from nlp.emergency import ALARM
+
 _LEAST = 1e-4
 
 
@@ -28,6 +30,16 @@ class AlarmSigns:
         """`weights`: one a sign, and `constant`."""
         score = weights["constant"] + sum(weights[sign] * getattr(self, sign) for sign in SIGNS)
         return 1 / (1 + math.exp(-score))
+
+    def alarm(self, limits: Mapping[str, float], *, in_talk: bool) -> bool:
+        """`limits`: the weights and what stands beside them in pipeline.yaml. What the lexicon is sure of needs less proof: a ranking that
+        hardly knows anything but emergencies; or one that does not rule them out, for words that read like a report (of staff, and
+        of words that stand alone, the encoder cannot tell)."""
+        if self.cue >= ALARM:
+            reported = self.staff > 0 or not in_talk or self.report >= log_odds(limits["heard_report"])
+            if self.mass >= log_odds(limits["heard_mass" if reported else "heard_sure"]):
+                return True
+        return self.probability(limits) >= limits["from"]
 
 
 SIGNS = tuple(field.name for field in fields(AlarmSigns))

@@ -1,9 +1,12 @@
-"""A message with its situation as one line of words, for a model that reads: who says it, what it quotes, what was said before."""
+"""A message with its situation as one line: who says it, what it quotes, what was said before; and what the encoder reads in it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 
+from nlp.encoder import OnnxEncoder
+from nlp.linear import Floats, softmax
 from nlp.schema import STAFF_ROLES, Earlier, Utterance
 
 PREVIOUS = 3
@@ -55,3 +58,48 @@ def _who(earlier: Earlier, utterance: Utterance) -> str:
 def _shown(text: str, media: str | None, most: int) -> str:
     words = " ".join(text.split())[:most]
     return f"[{_MEDIA[media]}]{words}" if media in _MEDIA else words
+
+
+class Reading:
+    """What the encoder says of a message in its situation; it reads at the first question, once for all."""
+
+    def __init__(self, reader: OnnxEncoder | None, utterance: Utterance, text: str) -> None:
+        self._reader, self.utterance, self._text = reader, utterance, text
+
+    def of(self, clause: str) -> Reading:
+        """The same of a clause of it."""
+        return Reading(self._reader, self.utterance, clause)
+
+    @property
+    def can_alarm(self) -> bool:
+        """Whether it can say of the words alone and of the situation if they alarm."""
+        return self._reader is not None and {"alarm", "danger", "told"} <= self._reader.heads.keys()
+
+    @property
+    def is_read(self) -> bool:
+        return "answers" in self.__dict__
+
+    @property
+    def danger(self) -> float:
+        """The probability of danger where the situation was read already, else 0: nobody reads it for this alone."""
+        return self.shares("danger").get("alarm", 0.0) if self.is_read else 0.0
+
+    @property
+    def in_talk(self) -> bool:
+        """Whether anything was said before: of words alone the encoder has mostly read small talk."""
+        return bool(self.utterance.previous or self.utterance.quoted)
+
+    @property
+    def can_read(self) -> bool:
+        return self._reader is not None
+
+    @cached_property
+    def answers(self) -> Mapping[str, Floats]:
+        """Task → logits of its labels; empty without a reader."""
+        return self._reader.situation(in_words(self.utterance, self._text)) if self._reader else {}
+
+    def shares(self, task: str) -> dict[str, float]:
+        """Label → probability; empty where the encoder has no such head."""
+        if self._reader is None or task not in self._reader.heads:
+            return {}
+        return dict(zip(self._reader.heads[task].labels, softmax(self.answers[task]).tolist(), strict=True))

@@ -14,7 +14,7 @@ import yaml
 
 from nlp.alarm import AlarmSigns, log_odds
 from nlp.classify import Told, in_context, rank
-from nlp.context import in_words
+from nlp.context import Reading
 from nlp.emergency import ALARM, Cue, emergency_cues, find_emergency
 from nlp.encoder import Encoder, EncoderError, OnnxEncoder, load_encoder
 from nlp.gate import choose_kind, kind_scores, reconsider
@@ -140,11 +140,11 @@ class Understander:
         text = normalise(utterance.text[:MAX_TEXT]).text
         masked = mask(utterance.text, gazetteer.official_phones)
         words = rank(text, self.models.category, self.taxonomy) if self.models.category else None
-        reading = _Reading(self.models.reader, utterance, text)
+        reading = Reading(self.models.reader, utterance, text)
         scores = self._kinds(utterance, text, words, reading)
         kind = choose_kind(scores, self._kind_thresholds())
         cues = emergency_cues(text, role=utterance.role)
-        closer = kind in _TOLD or bool(cues) or reading.suspects
+        closer = kind in _TOLD or bool(cues) or reading.danger >= _rules().alarm["suspects"]
         vector = self._vector(text) if closer else None
         alone = self._ranked(text, vector) if closer else RankedCategory()
         emergency = self._emergency(text, cues, vector, scores, alone, reading) if closer else None
@@ -174,7 +174,7 @@ class Understander:
         """The same with category, place, further matters and delicacy, which `understand` spares small talk and answers of staff."""
         places = u.places or self.places(utterance.text, gazetteer, utterance.home)
         text = normalise(utterance.text[:MAX_TEXT]).text
-        reading = _Reading(self.models.reader, utterance, text)
+        reading = Reading(self.models.reader, utterance, text)
         vector = self._vector(text)
         category = u.category if u.category.top else self._in_situation(text, vector, self._ranked(text, vector), reading, "report")
         also = u.also if u.kind == "report" else self._also(text, category)
@@ -212,14 +212,15 @@ class Understander:
         near = self._sayings.shares(vector) if vector is not None and self._sayings else None
         return rank(text, self.models.category, self.taxonomy, vector, near, told)
 
-    def _in_situation(self, text: str, vector: Floats | None, alone: RankedCategory, reading: _Reading, kind: Kind) -> RankedCategory:
+    def _in_situation(self, text: str, vector: Floats | None, alone: RankedCategory, reading: Reading, kind: Kind) -> RankedCategory:
         """The text's ranking (`alone`) with what was said before it: "我家也是" tells nothing by itself. The situation is read for it
-        where the text is not clear; for a supplement, whose matter is known, only where it was read anyway."""
-        told = self._told(reading) if reading.is_read or not (alone.accepted or kind == "supplement") else None
+        where the text is unclear; for a supplement, whose matter is known, only where it was read anyway."""
+        unclear = alone.confidence < _rules().situation["unclear"]
+        told = self._told(reading) if unclear and (reading.is_read or kind != "supplement") else None
         return in_context(self._ranked(text, vector, told) if told else alone, reading.utterance, _rules().context)
 
     @staticmethod
-    def _told(reading: _Reading) -> Told | None:
+    def _told(reading: Reading) -> Told | None:
         shares, weights = reading.shares("told"), _rules().situation
         return Told(shares, weights["share"], weights["temperature"]) if shares else None
 
@@ -236,7 +237,7 @@ class Understander:
         vector: Floats | None,
         scores: Mapping[Kind, float],
         alone: RankedCategory,
-        reading: _Reading,
+        reading: Reading,
     ) -> Emergency | None:
         """What the lexicon and the models say together. Beside another matter an alarm is a small part of what is said: there the
         clauses that the lexicon heard are asked alone."""
@@ -244,13 +245,14 @@ class Understander:
             return self._by_lexicon(cues, scores, alone, reading.utterance)
         if not reading.is_read and self._is_calm(cues, vector, alone):
             return None
-        stretches = (self._signs_of(stretch, reading) for stretch in self._heard(text, cues))
-        if not any(_alarms(signs, in_talk=reading.in_talk) for signs in chain((self._signs(cues, alone, reading),), stretches)):
+        whole = self._signs(cues, alone, reading)
+        every = chain((whole,), (self._signs_of(stretch, reading) for stretch in self._heard(text, cues)))
+        if not any(signs.alarm(_rules().alarm, in_talk=reading.in_talk) for signs in every):
             return None
         feared = [c.matter for c in cues] if cues and cues[0].strength >= ALARM else []
         feared += [m for m, _ in self._burning(self._ranked(text, vector, self._told(reading)))] + [c.matter for c in cues]
         feared += [m for m, _ in sorted(reading.shares("told").items(), key=lambda item: -item[1])]
-        matter = next((found for i in feared if (found := self.taxonomy.matter(i)) and found.emergency), None)
+        matter = next((it for i in feared if (it := self.taxonomy.matter(i)) and it.emergency), None)
         words = next((c.words for c in cues if matter and c.matter == matter.id), ())
         return Emergency(matter.id, matter.call or _DEFAULT_CALL, words) if matter else None
 
@@ -275,12 +277,12 @@ class Understander:
     def alarm_signs(self, utterance: Utterance) -> AlarmSigns | None:
         """What speaks for an emergency, to learn weights from; None for a message without words or without an encoder to read it."""
         text = normalise(utterance.text[:MAX_TEXT]).text
-        reading = _Reading(self.models.reader, utterance, text)
+        reading = Reading(self.models.reader, utterance, text)
         if not reading.can_alarm or not text.strip():
             return None
         return self._signs(emergency_cues(text, role=utterance.role), self._ranked(text, self._vector(text)), reading)
 
-    def _signs(self, cues: tuple[Cue, ...], alone: RankedCategory, reading: _Reading) -> AlarmSigns:
+    def _signs(self, cues: tuple[Cue, ...], alone: RankedCategory, reading: Reading) -> AlarmSigns:
         kinds, told = reading.shares("kind"), reading.shares("told")
         return AlarmSigns(
             cue=cues[0].strength if cues else 0.0,
@@ -301,7 +303,7 @@ class Understander:
         across = [word for word in words if not any(word in c for c in clauses)]
         return [*(c for c in clauses if any(word in c for word in words)), *across][:MAX_CLAUSES]
 
-    def _signs_of(self, stretch: str, reading: _Reading) -> AlarmSigns:
+    def _signs_of(self, stretch: str, reading: Reading) -> AlarmSigns:
         cues = emergency_cues(stretch, role=reading.utterance.role)
         return self._signs(cues, self._ranked(stretch, self._vector(stretch)), reading.of(stretch))
 
@@ -317,7 +319,7 @@ class Understander:
         head = encoder.heads["alarm"]
         return float(softmax(head.logits(vector))[head.labels.index("alarm")])
 
-    def _kinds(self, utterance: Utterance, text: str, words: RankedCategory | None, reading: _Reading) -> dict[Kind, float]:
+    def _kinds(self, utterance: Utterance, text: str, words: RankedCategory | None, reading: Reading) -> dict[Kind, float]:
         """Words and signs first; where they are in doubt of a resident, the encoder reads the message in its situation. (Of
         staff on their rounds it knows too little: authors let them answer, hardly ever report.)"""
         scores = kind_scores(utterance, self.models.kind, text, words)
@@ -352,62 +354,6 @@ class Understander:
                 taken.add(candidate.best)
                 found.append((candidate, clause))
         return tuple(found[:3])
-
-
-def _alarms(signs: AlarmSigns, *, in_talk: bool) -> bool:
-    """What the lexicon is sure of needs less proof: a ranking that hardly knows anything but emergencies; or one that does not rule
-    them out, for words that read like a report (of staff, and of words that stand alone, the encoder cannot tell)."""
-    limits = _rules().alarm
-    if signs.cue >= ALARM:
-        reported = signs.staff > 0 or not in_talk or signs.report >= log_odds(limits["heard_report"])
-        if signs.mass >= log_odds(limits["heard_sure"] if not reported else limits["heard_mass"]):
-            return True
-    return signs.probability(limits) >= limits["from"]
-
-
-class _Reading:
-    """What the encoder says of a message in its situation; it reads at the first question, once for all."""
-
-    def __init__(self, reader: OnnxEncoder | None, utterance: Utterance, text: str) -> None:
-        self._reader, self.utterance, self._text = reader, utterance, text
-
-    def of(self, clause: str) -> _Reading:
-        """The same of a clause of it."""
-        return _Reading(self._reader, self.utterance, clause)
-
-    @property
-    def can_alarm(self) -> bool:
-        """Whether it can say of the words alone and of the situation if they alarm."""
-        return self._reader is not None and {"alarm", "danger", "told"} <= self._reader.heads.keys()
-
-    @property
-    def is_read(self) -> bool:
-        return "answers" in self.__dict__
-
-    @property
-    def suspects(self) -> bool:
-        """Whether danger was read, where the situation was read anyway."""
-        return self.is_read and self.shares("danger").get("alarm", 0.0) >= _rules().alarm["suspects"]
-
-    @property
-    def in_talk(self) -> bool:
-        """Whether anything was said before: of words alone the encoder has mostly read small talk."""
-        return bool(self.utterance.previous or self.utterance.quoted)
-
-    @property
-    def can_read(self) -> bool:
-        return self._reader is not None
-
-    @cached_property
-    def answers(self) -> Mapping[str, Floats]:
-        """Task → logits of its labels; empty without a reader."""
-        return self._reader.situation(in_words(self.utterance, self._text)) if self._reader else {}
-
-    def shares(self, task: str) -> dict[str, float]:
-        """Label → probability; empty where the encoder has no such head."""
-        if self._reader is None or task not in self._reader.heads:
-            return {}
-        return dict(zip(self._reader.heads[task].labels, softmax(self.answers[task]).tolist(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,8 @@ def belongs(
     limits = rules.thresholds
     if best and probability >= limits.attach and kinds["report"] - of[best]["report"] <= limits.doubt * probability:
         kind = max(TELLING, key=lambda kind: of[best][kind])
+        if kind == "report" and _goes_on(utterance, next(s for s in sketches if s.id == best), rules):
+            kind = "supplement"
         return Belonging(kind, None if kind == "report" else best, _why(rows[best]), probability, best)
     new = kinds["report"] * (1 - sum(shares["report"].values()))
     likeliest = max(TELLING, key=lambda kind: kinds[kind])
@@ -112,6 +114,12 @@ def also_belongs(
         if row["only"] > 0 and (row["category"] >= CLAUSE_CATEGORY or row["place_agrees"] >= 1 or row["spots_agree"]):
             found.append(best)
     return tuple(found)
+
+
+def _goes_on(utterance: Utterance, sketch: MatterSketch, rules: MatchRules) -> bool:
+    """Whether its reporter goes on telling of a matter: what they say next in the same burst is no second report of it."""
+    assert utterance.at is not None  # noqa: S101  # the caller looked
+    return utterance.sender in sketch.senders and utterance.at - sketch.last_at <= timedelta(minutes=rules.burst.minutes)
 
 
 def _shown(utterance: Utterance, sketches: Sequence[MatterSketch], rules: MatchRules) -> tuple[str, Kind] | None:

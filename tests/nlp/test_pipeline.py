@@ -118,7 +118,9 @@ def test_staff_who_cry_fire_are_heard_with_and_without_the_encoder(mind: Underst
     [("停水了，一滴都没有", "facility.water"), ("我们这栋整栋停电了", "facility.power")],
 )
 def test_what_says_little_is_ranked_by_what_was_told_before(mind: Understander, before: str, matter: str) -> None:
-    found = mind.understand(Utterance("我们这边也是，又停了", sender="u2", at=NOON, previous=said(("u1", before, "report"))), GRID)
+    (told,) = said(("u1", before, "report"))
+    earlier = (replace(told, category=matter),)
+    found = mind.understand(Utterance("我们这边也是，又停了", sender="u2", at=NOON, previous=earlier), GRID)
     assert found.category.best == matter
 
 
