@@ -174,9 +174,10 @@ class Understander:
         """The same with category, place, further matters and delicacy, which `understand` spares small talk and answers of staff."""
         places = u.places or self.places(utterance.text, gazetteer, utterance.home)
         text = normalise(utterance.text[:MAX_TEXT]).text
-        reading = Reading(self.models.reader, utterance, text)
-        vector = self._vector(text)
-        category = u.category if u.category.top else self._in_situation(text, vector, self._ranked(text, vector), reading, "report")
+        category = u.category
+        if not category.top:
+            vector, reading = self._vector(text), Reading(self.models.reader, utterance, text)
+            category = self._in_situation(text, vector, self._ranked(text, vector), reading, "report")
         also = u.also if u.kind == "report" else self._also(text, category)
         place, delicate = places[0] if places else Place(), self._is_delicate(text, category)
         return replace(u, category=category, places=places, place=place, delicate=delicate, also=also)
