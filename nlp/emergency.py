@@ -131,6 +131,11 @@ def _doubts(text: str, role: Role) -> list[tuple[str, float]]:
     return found
 
 
+def is_heard(cues: tuple[Cue, ...]) -> bool:
+    """Whether the lexicon by itself is sure of an alarm."""
+    return bool(cues) and cues[0].strength >= ALARM
+
+
 def find_emergency(
     text: str, *, role: Role = "resident", taxonomy: Taxonomy | None = None, cues: tuple[Cue, ...] | None = None
 ) -> Emergency | None:
@@ -140,7 +145,7 @@ def find_emergency(
     of the text, where the caller has them already.
     """
     cues = emergency_cues(text, role=role) if cues is None else cues
-    if not cues or cues[0].strength < ALARM:
+    if not is_heard(cues):
         return None
     catalogue = taxonomy or load_taxonomy()
     for cue in cues:

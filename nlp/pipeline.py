@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import chain
@@ -15,7 +15,7 @@ import yaml
 from nlp.alarm import AlarmSigns, log_odds
 from nlp.classify import Told, in_context, rank
 from nlp.context import Reading
-from nlp.emergency import ALARM, Cue, emergency_cues, find_emergency
+from nlp.emergency import Cue, emergency_cues, find_emergency, is_heard
 from nlp.encoder import Encoder, EncoderError, OnnxEncoder, load_encoder
 from nlp.gate import choose_kind, kind_scores, reconsider
 from nlp.linear import Floats, LinearModel, ModelError, softmax
@@ -247,11 +247,11 @@ class Understander:
         if not reading.is_read and self._is_calm(cues, vector, alone):
             return None
         whole = self._signs(cues, alone, reading)
-        every = chain((whole,), (self._signs_of(stretch, reading) for stretch in self._heard(text, cues)))
+        every = chain((whole,), (self._signs_of(stretch, reading) for stretch in self._alarming_stretches(text, cues)))
         if not any(signs.alarm(_rules().alarm, in_talk=reading.in_talk) for signs in every):
             return None
-        feared = [c.matter for c in cues] if cues and cues[0].strength >= ALARM else []
-        feared += [m for m, _ in self._burning(self._ranked(text, vector, self._told(reading)))] + [c.matter for c in cues]
+        feared = [c.matter for c in cues] if is_heard(cues) else []
+        feared += [m for m, _ in self._burning(self._ranked(text, vector, self._told(reading)).top)] + [c.matter for c in cues]
         feared += [m for m, _ in sorted(reading.shares("told").items(), key=lambda item: -item[1])]
         matter = next((it for i in feared if (it := self.taxonomy.matter(i)) and it.emergency), None)
         words = next((c.words for c in cues if matter and c.matter == matter.id), ())
@@ -259,9 +259,8 @@ class Understander:
 
     def _is_calm(self, cues: tuple[Cue, ...], vector: Floats | None, alone: RankedCategory) -> bool:
         """Whether the words alone are so far from an emergency that the situation need not be read for it."""
-        limits, mass = _rules().alarm, sum(p for _, p in self._burning(alone))
-        heard = bool(cues) and cues[0].strength >= ALARM
-        return not heard and mass < limits["calm_mass"] and (self._alarming(vector) or 0.0) < limits["calm_alarm"]
+        limits = _rules().alarm
+        return not is_heard(cues) and self._mass(alone.top) < limits["calm_mass"] and (self._alarming(vector) or 0.0) < limits["calm_alarm"]
 
     def _by_lexicon(
         self, cues: tuple[Cue, ...], scores: Mapping[Kind, float], alone: RankedCategory, utterance: Utterance
@@ -272,7 +271,7 @@ class Understander:
         if found is None or utterance.role in STAFF_ROLES or self.models.category is None or self.models.kind is None:
             return found
         limits = _rules().alarm
-        chatter = scores["report"] < limits["chatter_report"] and sum(p for _, p in self._burning(alone)) < limits["chatter_mass"]
+        chatter = scores["report"] < limits["chatter_report"] and self._mass(alone.top) < limits["chatter_mass"]
         return None if chatter else found
 
     def alarm_signs(self, utterance: Utterance) -> AlarmSigns | None:
@@ -289,16 +288,18 @@ class Understander:
             cue=cues[0].strength if cues else 0.0,
             staff=float(reading.utterance.role in STAFF_ROLES),
             danger=log_odds(reading.shares("danger")["alarm"]),
-            mass=log_odds(sum(p for _, p in self._burning(alone))),
-            told=log_odds(sum(p for _, p in self._burning(RankedCategory(tuple(told.items()))))),
+            mass=log_odds(self._mass(alone.top)),
+            told=log_odds(self._mass(told.items())),
             report=log_odds(kinds["report"]),
             supplement=log_odds(kinds["supplement"]),
         )
 
-    def _heard(self, text: str, cues: tuple[Cue, ...]) -> list[str]:
+    def _alarming_stretches(self, text: str, cues: tuple[Cue, ...]) -> list[str]:
         """The stretches of a message of several clauses that alarmed the lexicon: whole clauses, or what it heard across some."""
+        if not is_heard(cues):
+            return []
         clauses = [c for c in _CLAUSES.split(text) if c.strip()]
-        if not cues or cues[0].strength < ALARM or len(clauses) < 2:
+        if len(clauses) < 2:
             return []
         words = [word.strip() for cue in cues for word in cue.words if word.strip()]
         across = [word for word in words if not any(word in c for c in clauses)]
@@ -308,9 +309,13 @@ class Understander:
         cues = emergency_cues(stretch, role=reading.utterance.role)
         return self._signs(cues, self._ranked(stretch, self._vector(stretch)), reading.of(stretch))
 
-    def _burning(self, ranked: RankedCategory) -> list[tuple[str, float]]:
-        """The matters of a ranking that the catalogue marks as emergencies, with their shares."""
-        return [(m, p) for m, p in ranked.top if (matter := self.taxonomy.matter(m)) and matter.emergency]
+    def _mass(self, shares: Iterable[tuple[str, float]]) -> float:
+        """How much of them emergencies have together."""
+        return sum(p for _, p in self._burning(shares))
+
+    def _burning(self, shares: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+        """Those of matters with their shares that the catalogue marks as emergencies."""
+        return [(m, p) for m, p in shares if (matter := self.taxonomy.matter(m)) and matter.emergency]
 
     def _alarming(self, vector: Floats | None) -> float | None:
         """The encoder's own probability that the text of this vector is an emergency; None where it cannot say."""
