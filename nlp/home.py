@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-from nlp.gazetteer import names_of
+from nlp.gazetteer import Names, names_of
 from nlp.housemarks import house_bits
 from nlp.numerals import house_number
 from nlp.schema import Gazetteer, Place, Span
@@ -19,8 +20,13 @@ _MAX_NAME = 64
 
 def home_from_name(name: str, gazetteer: Gazetteer | None = None) -> Place | None:
     """The place in a chat name, or None. Names are read more trustingly than messages: a bare 402 is a room, 5号 a building."""
-    read = normalise(name[:_MAX_NAME])
-    text, names = read.text, names_of(gazetteer or Gazetteer()).find(read.text)
+    return _home(name[:_MAX_NAME], names_of(gazetteer or Gazetteer()))
+
+
+@lru_cache(maxsize=4096)  # whoever speaks once in a group speaks again
+def _home(name: str, known: Names) -> Place | None:
+    read = normalise(name)
+    text, names = read.text, known.find(read.text)
     estates = [named for named in names if named.kind == "estate"]
     fields: dict[str, str] = {"estate": estates[0].name} if estates else {}
     spans = [(named.start, named.end) for named in estates[:1]]
