@@ -269,7 +269,7 @@ def _complete_category(desk: Desk, ticket: Ticket, judgement: Judgement) -> None
     known = Judgement.model_validate(ticket.judgement)
     found = with_later(known, judgement)
     matter = desk.taxonomy.matter(found.category) if found.category else None
-    if found is known or matter is None or ticket.decided_by not in (BY_MODEL, BY_RULES):
+    if found is known or matter is None or _is_chosen(ticket):
         return
     if matter.id != ticket.category:
         ticket.category, ticket.category_version = matter.id, desk.taxonomy.version
@@ -278,12 +278,18 @@ def _complete_category(desk: Desk, ticket: Ticket, judgement: Judgement) -> None
     ticket.judgement = found.model_dump(mode="json")
 
 
+def _is_chosen(ticket: Ticket) -> bool:
+    """Whether a person has named its category."""
+    return ticket.decided_by not in (BY_MODEL, BY_RULES)
+
+
 async def _becomes_emergency(desk: Desk, ticket: Ticket, judgement: Judgement) -> None:
+    """Its matter is what the words of danger tell of, unless a person has chosen one."""
     ticket.urgency = "emergency"
     ticket.judgement = {**ticket.judgement, "emergency": True, "cues": judgement.cues, "call": judgement.call}
     if ticket.state == "candidate":
         matter = desk.taxonomy.matter(judgement.category) if judgement.category else None
-        if matter is not None:
+        if matter is not None and not _is_chosen(ticket):
             ticket.category, ticket.category_version = matter.id, desk.taxonomy.version
         await accept_emergency(desk, ticket)
     else:
