@@ -47,7 +47,7 @@ def _quoted(turn: Turn) -> Earlier | None:
     known = next((e for e in memory.recent if e.message_id == message.reply_to), None)
     if known:
         return known
-    matter = memory.matter_of_message(message.reply_to)
+    matter = next(iter(memory.matters_of_message(message.reply_to)), None)
     if matter is None:
         return None
     text = matter.texts[0] if matter.texts else ""

@@ -42,4 +42,4 @@ def matter_of_album(turn: Turn) -> OpenMatter | None:
     if not album or turn.message.text:
         return None
     siblings = (i for i, media in turn.memory.media.items() if any(m.album == album for m in media))
-    return next((matter for i in siblings if (matter := turn.memory.matter_of_message(i))), None)
+    return next((matter for i in siblings for matter in turn.memory.matters_of_message(i)), None)

@@ -187,8 +187,9 @@ class ChatMemory(BaseModel):
         self.enquiries = {words: ticket for words, ticket in self.enquiries.items() if ticket in self.matters}
         self.floods = {s: times for s, times in self.floods.items() if now - times[-1] < FLOOD_KEPT}
 
-    def matter_of_message(self, message_id: str) -> OpenMatter | None:
-        return next((m for m in self.matters.values() if message_id in m.message_ids), None)
+    def matters_of_message(self, message_id: str) -> list[OpenMatter]:
+        """Those a message is kept with, in the order they were opened."""
+        return [m for m in self.matters.values() if message_id in m.message_ids]
 
     def awaiting(self, person: str, what: str) -> Awaited | None:
         return next((a for a in reversed(self.awaited) if a.person == person and a.what == what), None)

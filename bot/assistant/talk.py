@@ -66,16 +66,12 @@ async def _hear_unbound(turn: Turn) -> None:
 
 
 async def _edited(turn: Turn, u: Understanding) -> bool:
-    """CH9: a new version of a message that belongs to a matter; False when it belongs to none and is read as if new."""
-    if turn.message.kind != "edit":
-        return False
-    matter = turn.memory.matter_of_message(turn.message.message_id)
-    if matter is None:
-        return False
-    await _alarm(turn, matter, u)
-    turn.outcome.matters.append(matter.id)
-    await supplement(turn, matter, u, kind="edit", edit_of=turn.message.message_id)
-    return True
+    """CH9: a new version of a message that belongs to matters; False when it belongs to none and is read as if new."""
+    matters = turn.memory.matters_of_message(turn.message.message_id) if turn.message.kind == "edit" else []
+    if matters:
+        await _alarm(turn, matters[0], u)
+        await _keep(turn, matters, u, kind="edit", edit_of=turn.message.message_id)
+    return bool(matters)
 
 
 async def _album(turn: Turn, u: Understanding) -> bool:
@@ -127,9 +123,7 @@ async def _add_to_matter(turn: Turn, utterance: Utterance, u: Understanding, fou
             await turn.say(await my_matters(turn), key=f"progress:{turn.message.key}")
         return
     every = [*([matter] if matter else []), *further]
-    for one in every:
-        turn.outcome.matters.append(one.id)
-        await supplement(turn, one, u, kind=u.kind, beside=one is not every[0], alone=len(every) == 1)
+    await _keep(turn, every, u, kind=u.kind)
     if u.kind == "reply" and matter:
         matter.settled = matter.settled or says_settled(turn.message.text)
     if u.kind == "follow_up":
@@ -157,6 +151,13 @@ def _belonging(turn: Turn, utterance: Utterance, u: Understanding) -> Belonging:
     kinds: dict[str, float] = {u.kind: 1.0} if u.emergency else u.kind_scores
     vectors = vectors_of(turn, u.masked.text, known) if tells(kinds) else None  # small talk is compared with nothing
     return belongs(kinds, utterance, known, category=u.category, place=u.place, vectors=vectors)
+
+
+async def _keep(turn: Turn, matters: list[OpenMatter], u: Understanding, *, kind: str, edit_of: str = "") -> None:
+    """Words about several matters are kept with each."""
+    for one in matters:
+        turn.outcome.matters.append(one.id)
+        await supplement(turn, one, u, kind=kind, edit_of=edit_of, beside=one is not matters[0], alone=len(matters) == 1)
 
 
 async def supplement(

@@ -19,7 +19,7 @@ from bot.assistant.worker import Worker
 from bot.channels.contract import ChatMessage, Fetch, Media, Sender
 from bot.streams import Streams
 from intake_api.client import IntakeError
-from intake_api.contracts import ChatSettings, ReportIn
+from intake_api.contracts import ChatSettings, ReportIn, SupplementIn, TicketView
 from nlp.schema import RankedCategory
 from tests.flows.stage import GROUP, Stage
 
@@ -224,6 +224,22 @@ async def test_who_asks_after_two_matters_is_kept_with_both(stage: Stage) -> Non
     memory = await stage.memory.load(f"web:{GROUP}")
     assert memory is not None
     assert set(memory.recent[-1].matters) == {"T1", "T2"}
+
+
+async def test_an_edit_of_words_about_two_matters_reaches_both(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    await stage.say("u1", "5栋电梯坏了，停在一楼不动了")
+    await stage.say("u2", "东门的路灯不亮，晚上黑漆漆的", after_s=60)
+    await stage.say("u1", "5栋电梯修好没，东门的路灯修好没", after_s=7200)
+    kept, add = [], LocalIntake.add_supplement
+
+    async def noted(self: LocalIntake, ticket_id: str, supplement: SupplementIn) -> TicketView:
+        kept.append((ticket_id, supplement.kind, supplement.external_id))
+        return await add(self, ticket_id, supplement)
+
+    monkeypatch.setattr(LocalIntake, "add_supplement", noted)
+    await stage.say("u1", "5栋电梯修好没有啊，东门的路灯修好没有", message_id="m3", kind="edit", edit_version=1)
+    assert [(ticket, kind) for ticket, kind, _ in kept] == [("T1", "edit"), ("T2", "edit")]
+    assert len({key for *_, key in kept}) == 2, "each is kept once"
 
 
 # ---- alarms (UN6) ------------------------------------------------------------------------------------------------------
