@@ -15,7 +15,7 @@ from models.calibrate import temperature
 from models.category import COMPOSED, fit_category, training_set
 from models.fit import Fitted
 from models.grow import grow
-from models.talks import AUTHORS
+from models.talks import AUTHORS, kind_weight
 from models.utterances import spoken
 from nlp.classify import rank
 from nlp.gate import by_kind, choose_kind, describe, judged, kind_scores, plain_to_see
@@ -93,12 +93,12 @@ def rows_of_talk(
         mine = believed[transcript["id"]] = {}
         for message, utterance, text, kind, answer in heard(transcript, model, ranker):
             mine[message] = answer
-            yield from _row(utterance, text, kind, 1.0, model, ranker(text))
+            yield from _row(utterance, text, kind, kind_weight(transcript), model, ranker(text))
         categories: dict[str, str | None] = {}
         for s in spoken(transcript, None, categories):
             text = normalise(s.utterance.text).text
             categories[s.message] = ranker(text).best if s.kind in ("report", "question") else None
-            yield from _row(s.utterance, text, s.kind, TRUE_WEIGHT, model, ranker(text))
+            yield from _row(s.utterance, text, s.kind, kind_weight(transcript) * TRUE_WEIGHT, model, ranker(text))
 
 
 def rows_of_singles(singles: Sequence[tuple[Utterance, Kind, float]], model: LinearModel, ranker: Ranker) -> Iterator[Seen]:

@@ -31,7 +31,7 @@ from nlp.pipeline import Shipped, Understander, newest
 from nlp.taxonomy import load_taxonomy
 
 FOLDS = 10
-THRESHOLDS = (0.3, 0.4, 0.5, 0.55, 0.6, 0.7, 0.8)
+THRESHOLDS = (0.5, 0.6, 0.65, 0.7, 0.75, 0.8)
 Array = npt.NDArray[Any]
 
 

@@ -174,7 +174,7 @@ def main() -> None:
     for name, models in (("weights", options.models), ("weights_without_category", None)):
         table = build(letters, judged, rules, models)
         p = held_out(table, judged)
-        for bound in np.arange(0.46, 0.9, 0.04):
+        for bound in np.arange(0.46, 0.62, 0.01):
             limits = rules.limits.model_copy(update={"one_matter": float(bound)})
             groups = gather(len(table.ids), table.i, table.j, p, rules.model_copy(update={"limits": limits}))
             row = figures([[table.ids[k] for k in g] for g in groups], judged)

@@ -57,6 +57,8 @@ class MatchRules(BaseModel):
     weights: dict[str, dict[str, float]]
     windows_h: dict[str, float]
     asked_after_h: float
+    comes_back_after_h: float
+    comes_back: tuple[str, ...]
     gathering: float
     families: tuple[frozenset[str], ...]
     wide: frozenset[str]

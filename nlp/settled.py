@@ -13,16 +13,16 @@ _CLAUSE = re.compile(r"[，,。;；!！\n]+")
 
 
 @lru_cache(maxsize=1)
-def _words() -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _words() -> tuple[re.Pattern[str], re.Pattern[str]]:
     raw = yaml.safe_load(_PATH.read_text(encoding="utf8"))
-    return tuple(raw["done"]), tuple(raw["not_yet"])
+    return re.compile("|".join(raw["done"]).replace("{act}", raw["act"])), re.compile(raw["not_yet"])
 
 
 def says_settled(text: str) -> bool:
-    """True when a clause says it is done and nothing in that clause takes it back."""
+    """True when a clause says it is done and nothing else in that clause takes it back."""
     done, not_yet = _words()
     for clause in _CLAUSE.split(text[:2000]):
-        said = next((w for w in done if w in clause), None)
-        if said and not any(w in clause.replace(said, "") for w in not_yet):
+        said = done.search(clause)
+        if said and not not_yet.search(clause[: said.start()] + clause[said.end() :]):
             return True
     return False

@@ -75,9 +75,11 @@ def belongs(
     probability = sum(of[best].values()) if best else 0.0
     limits = rules.thresholds
     if best and probability >= limits.attach and kinds["report"] - of[best]["report"] <= limits.doubt * probability:
-        kind = max(TELLING, key=lambda kind: of[best][kind])
-        if kind == "report" and _goes_on(utterance, next(s for s in sketches if s.id == best), rules):
+        kind, sketch = max(TELLING, key=lambda kind: of[best][kind]), next(s for s in sketches if s.id == best)
+        if kind == "report" and _goes_on(utterance, sketch, rules):
             kind = "supplement"
+        elif kind == "follow_up" and _has_come_back(utterance, sketch, rules):
+            kind = "report"
         return Belonging(kind, None if kind == "report" else best, _why(rows[best]), probability, best)
     new = kinds["report"] * (1 - sum(shares["report"].values()))
     likeliest = max(TELLING, key=lambda kind: kinds[kind])
@@ -120,6 +122,13 @@ def _goes_on(utterance: Utterance, sketch: MatterSketch, rules: MatchRules) -> b
     """Whether its reporter goes on telling of a matter: what they say next in the same burst is no second report of it."""
     assert utterance.at is not None  # noqa: S101  # the caller looked
     return utterance.sender in sketch.senders and utterance.at - sketch.last_at <= timedelta(minutes=rules.burst.minutes)
+
+
+def _has_come_back(utterance: Utterance, sketch: MatterSketch, rules: MatchRules) -> bool:
+    """Whether words tell of the trouble of a matter anew, so long after it was settled; who quotes the matter asks after it."""
+    assert utterance.at is not None  # noqa: S101  # the caller looked
+    late = sketch.settled and utterance.at - sketch.last_at > timedelta(hours=rules.comes_back_after_h)
+    return late and utterance.quoted is None and any(word in utterance.text for word in rules.comes_back)
 
 
 def _shown(utterance: Utterance, sketches: Sequence[MatterSketch], rules: MatchRules) -> tuple[str, Kind] | None:

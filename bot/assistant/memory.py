@@ -188,8 +188,10 @@ class ChatMemory(BaseModel):
         self.floods = {s: times for s, times in self.floods.items() if now - times[-1] < FLOOD_KEPT}
 
     def matters_of_message(self, message_id: str) -> list[OpenMatter]:
-        """Those a message is kept with, in the order they were opened."""
-        return [m for m in self.matters.values() if message_id in m.message_ids]
+        """Those a message is kept with, the one it is mainly about first where that is still known."""
+        main = next((e.matters for e in self.recent if e.message_id == message_id), ())
+        found = [m for m in self.matters.values() if message_id in m.message_ids]
+        return sorted(found, key=lambda m: main.index(m.id) if m.id in main else len(main))
 
     def awaiting(self, person: str, what: str) -> Awaited | None:
         return next((a for a in reversed(self.awaited) if a.person == person and a.what == what), None)

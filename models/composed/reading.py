@@ -44,13 +44,14 @@ class _Draft:
 
 
 def conversations(folder: Path = FOLDER) -> list[dict[str, Any]]:
-    """Every conversation of the folder's `.chat` files in the form of a transcript. Raises ComposedError."""
+    """Every conversation of the folder's `.chat` files in the form of a transcript, and whose `hand` wrote it (gate1.chat: gate).
+    Raises ComposedError."""
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.glob("*.chat")):
         for transcript in read(path):
             if transcript["id"] in found:
                 raise ComposedError(f"{path.name}: there is another conversation {transcript['id']}; give this one an id of its own")
-            found[transcript["id"]] = transcript
+            found[transcript["id"]] = transcript | {"hand": path.stem.rstrip("0123456789")}
     return list(found.values())
 
 

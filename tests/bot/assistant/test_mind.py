@@ -226,19 +226,24 @@ async def test_who_asks_after_two_matters_is_kept_with_both(stage: Stage) -> Non
     assert set(memory.recent[-1].matters) == {"T1", "T2"}
 
 
-async def test_an_edit_of_words_about_two_matters_reaches_both(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_edit_of_words_about_two_matters_reaches_both_and_is_judged_for_the_main_one(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await stage.say("u1", "5栋电梯坏了，停在一楼不动了")
     await stage.say("u2", "东门的路灯不亮，晚上黑漆漆的", after_s=60)
     await stage.say("u1", "5栋电梯修好没，东门的路灯修好没", after_s=7200)
+    memory = await stage.memory.load(f"web:{GROUP}")
+    assert memory is not None
     kept, add = [], LocalIntake.add_supplement
 
     async def noted(self: LocalIntake, ticket_id: str, supplement: SupplementIn) -> TicketView:
-        kept.append((ticket_id, supplement.kind, supplement.external_id))
+        kept.append((ticket_id, supplement.kind, supplement.judgement is not None, supplement.external_id))
         return await add(self, ticket_id, supplement)
 
     monkeypatch.setattr(LocalIntake, "add_supplement", noted)
     await stage.say("u1", "5栋电梯修好没有啊，东门的路灯修好没有", message_id="m3", kind="edit", edit_version=1)
-    assert [(ticket, kind) for ticket, kind, _ in kept] == [("T1", "edit"), ("T2", "edit")]
+    main, beside = memory.recent[-1].matters
+    assert [row[:3] for row in kept] == [(main, "edit", True), (beside, "edit", False)]
     assert len({key for *_, key in kept}) == 2, "each is kept once"
 
 

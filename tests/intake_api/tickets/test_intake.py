@@ -156,8 +156,8 @@ async def test_the_next_words_name_what_the_first_cry_left_open_until_a_person_h
 async def test_danger_told_later_leaves_the_category_that_a_person_chose(office: Office) -> None:
     ticket_id = (await office.report()).ticket.id
     await office.act(ticket_id, "recategorise", GRID_WORKER, category="housing.access")
-    gas = {"category": "safety.trapped", "confidence": 0.9, "accepted": True, "emergency": True, "call": "96333"}
-    receipt = await office.report(join=ticket_id, judged=gas)
+    trapped = {"category": "safety.trapped", "confidence": 0.9, "accepted": True, "emergency": True, "call": "96333"}
+    receipt = await office.report(join=ticket_id, judged=trapped)
     assert (receipt.ticket.state, receipt.ticket.urgency, receipt.ticket.category) == ("dispatched", "emergency", "housing.access")
 
 
