@@ -23,6 +23,7 @@ EVIDENCE = (
 class Thresholds(BaseModel):
     """Probabilities: join unasked, suggest to a person, open a new one that names the settled old one, attach other words, take
     words for a new report after all. `doubt`: how likely, for one that words are of the matter, they may be a report of something else.
+    `clear`: a ranking below tells no new trouble in the same burst as its sender's last report: there no doubt keeps it from the matter.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,6 +33,7 @@ class Thresholds(BaseModel):
     recurs: float
     attach: float
     doubt: float
+    clear: float
     new: float
 
 

@@ -74,9 +74,12 @@ def belongs(
     best = max(of, key=lambda i: (sum(of[i].values()), i), default=None)
     probability = sum(of[best].values()) if best else 0.0
     limits = rules.thresholds
-    if best and probability >= limits.attach and kinds["report"] - of[best]["report"] <= limits.doubt * probability:
-        kind, sketch = max(TELLING, key=lambda kind: of[best][kind]), next(s for s in sketches if s.id == best)
-        if kind == "report" and _goes_on(utterance, sketch, rules):
+    sketch = next((s for s in sketches if s.id == best), None)
+    goes_on = sketch is not None and _goes_on(utterance, sketch, rules)
+    doubt = 1.0 if goes_on and category.confidence < limits.clear else limits.doubt
+    if best and sketch and probability >= limits.attach and kinds["report"] - of[best]["report"] <= doubt * probability:
+        kind = max(TELLING, key=lambda kind: of[best][kind])
+        if kind == "report" and goes_on:
             kind = "supplement"
         elif kind == "follow_up" and _has_come_back(utterance, sketch, rules):
             kind = "report"
