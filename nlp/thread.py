@@ -71,24 +71,23 @@ def belongs(
     rows = weigh(signal, sketches, rules, vectors)
     shares = {kind: _shares(kind, signal, sketches, rows, rules) for kind in TELLING}
     of = {s.id: {kind: kinds[kind] * shares[kind].get(s.id, 0.0) for kind in TELLING} for s in sketches}
-    best = max(of, key=lambda i: (sum(of[i].values()), i), default=None)
-    probability = sum(of[best].values()) if best else 0.0
+    best = max(sketches, key=lambda s: (sum(of[s.id].values()), s.id), default=None)
+    likely, probability = (best.id, sum(of[best.id].values())) if best else (None, 0.0)
     limits = rules.thresholds
-    sketch = next((s for s in sketches if s.id == best), None)
-    goes_on = sketch is not None and _goes_on(utterance, sketch, rules)
+    goes_on = best is not None and _goes_on(utterance, best, rules)
     doubt = 1.0 if goes_on and category.confidence < limits.clear else limits.doubt
-    if best and sketch and probability >= limits.attach and kinds["report"] - of[best]["report"] <= doubt * probability:
-        kind = max(TELLING, key=lambda kind: of[best][kind])
+    if best and probability >= limits.attach and kinds["report"] - of[best.id]["report"] <= doubt * probability:
+        kind = max(TELLING, key=lambda kind: of[best.id][kind])
         if kind == "report" and goes_on:
             kind = "supplement"
-        elif kind == "follow_up" and _has_come_back(utterance, sketch, rules):
+        elif kind == "follow_up" and _has_come_back(utterance, best, rules):
             kind = "report"
-        return Belonging(kind, None if kind == "report" else best, _why(rows[best]), probability, best)
+        return Belonging(kind, None if kind == "report" else likely, _why(rows[best.id]), probability, likely)
     new = kinds["report"] * (1 - sum(shares["report"].values()))
     likeliest = max(TELLING, key=lambda kind: kinds[kind])
     if likeliest == "report" or new > limits.new:
-        return Belonging("report", None, "none", probability, best)
-    return Belonging(likeliest, None, "pending" if likeliest == "supplement" else "none", probability, best)
+        return Belonging("report", None, "none", probability, likely)
+    return Belonging(likeliest, None, "pending" if likeliest == "supplement" else "none", probability, likely)
 
 
 def also_belongs(

@@ -78,8 +78,7 @@ async def _album(turn: Turn, u: Understanding) -> bool:
     matter = matter_of_album(turn)
     if matter is None:
         return False
-    turn.outcome.matters.append(matter.id)
-    await supplement(turn, matter, u, kind="supplement")
+    await _keep(turn, [matter], u, kind="supplement")
     return True
 
 
@@ -90,8 +89,7 @@ async def _answered(turn: Turn, utterance: Utterance, u: Understanding) -> bool:
     if matter is None or matter.state != "need_info" or turn.is_staff or (matter.senders and turn.person not in matter.senders):
         return False
     await _alarm(turn, matter, u)
-    turn.outcome.matters.append(matter.id)
-    await supplement(turn, matter, u, kind="supplement")
+    await _keep(turn, [matter], u, kind="supplement")
     return True
 
 
