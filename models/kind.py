@@ -28,7 +28,7 @@ from nlp.schema import KINDS, Kind, Role, Utterance
 from nlp.taxonomy import load_taxonomy
 from nlp.text import normalise
 
-NAME = "kind_v5"
+NAME = "kind_v6"
 # What a kind must have more than the others to be chosen, weighed on both authors by models that had read only the other: F1 of
 # reports 0.777 and 0.754 → 0.774 and 0.769, of follow-ups 0.526 and 0.496 → 0.554 and 0.511.
 THRESHOLDS = {"report": 0.05, "follow_up": -0.1}
@@ -70,7 +70,7 @@ def conversation_examples(conversations: Sequence[Transcript], believed: Believe
     return found
 
 
-def _weighed(conversations: Sequence[Transcript], believed: Believed | None = None) -> list[Example]:
+def weighed_examples(conversations: Sequence[Transcript], believed: Believed | None = None) -> list[Example]:
     """`conversation_examples` with what each conversation weighs."""
     return [replace(e, weight=e.weight * kind_weight(t)) for t in conversations for e in conversation_examples([t], believed)]
 
@@ -124,7 +124,7 @@ def train_kind(data: Path, conversations: Sequence[Transcript] = (), progress: C
     singles = single_examples(data, conversations)
     random.Random(5).shuffle(singles)
     halves, ranker = ((conversations[0::2], singles[0::2]), (conversations[1::2], singles[1::2])), kind_trees.blind_ranker(data)
-    words = [fit_kind([*_weighed(talk), *alone]).runtime() for talk, alone in halves]
+    words = [fit_kind([*weighed_examples(talk), *alone]).runtime() for talk, alone in halves]
     progress("kind: words of each half")
     believed: dict[str, dict[str, Kind]] = {}
     rows = []
@@ -133,7 +133,7 @@ def train_kind(data: Path, conversations: Sequence[Transcript] = (), progress: C
         strange = kind_trees.blind_ranker(data, {normalise(e.utterance.text).text for e in alone})
         rows += list(kind_trees.rows_of_singles([(e.utterance, e.kind, e.weight) for e in alone], model, strange))
     progress("kind: each half judged by the other's words")
-    both = [*_weighed(conversations), *_weighed(conversations, believed)]
+    both = [*weighed_examples(conversations), *weighed_examples(conversations, believed)]
     fitted = fit_kind([*(replace(e, weight=e.weight / 2) for e in both), *(replace(e, weight=e.weight / 2) for e in singles)])
     kind_trees.plant(fitted, rows)
     fitted.config["thresholds"] = dict(THRESHOLDS)

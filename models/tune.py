@@ -14,7 +14,7 @@ from models.answering import letter_words
 from models.composed.reading import FOLDER, conversations, matter_messages
 from models.corpora import Labelled, Letter, hotline_items, labelled_real, letters, question_pairs
 from models.distil import batches, padded, pooled, unlabelled
-from models.kind import Example, conversation_examples, lent_matters, single_examples
+from models.kind import Example, conversation_examples, lent_matters, single_examples, weighed_examples
 from models.talks import is_held_out, training_singles, training_talks
 from nlp.context import in_words
 from nlp.encoder import SITUATION
@@ -90,7 +90,7 @@ def lessons(data: Path, *, held_out: bool = False) -> Lessons:
         [
             _matters(talks, [*singles, *_catalogue()]),
             _letters(letter_rows),
-            _situations([*conversation_examples(talks), *alone], [e for e in lent_matters(talks) if _read(e.utterance.text) in told]),
+            _situations([*weighed_examples(talks), *alone], [e for e in lent_matters(talks) if _read(e.utterance.text) in told]),
             _alarms(talks, singles, letter_rows[::4]),
         ],
         [

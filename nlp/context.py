@@ -1,9 +1,10 @@
-"""A message with its situation as one line: who says it, what it quotes, what was said before; and what the encoder reads in it."""
+"""A message with its situation as one line (who says it, what it quotes, the report it may mean, what was said before), and what is read in it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from itertools import pairwise
 
 from nlp.encoder import OnnxEncoder
 from nlp.linear import Floats, softmax
@@ -11,6 +12,8 @@ from nlp.schema import STAFF_ROLES, Earlier, Utterance
 
 PREVIOUS = 3
 QUOTED_CHARS, EARLIER_CHARS, TEXT_CHARS = 30, 22, 90
+# Characters that every other message holds: sharing them says nothing about sharing a trouble.
+_COMMON = frozenset("的了我你他她它们是不有没在这那就也都还个吗呢吧啊哦嘛么怎什谁哪几到和说讲看要去来会能好又再上下里大小人家天今明昨一二三两多少点分给把被让请问")
 _ROLES = {
     "resident": "居民",
     "micro_worker": "网格员",
@@ -30,17 +33,35 @@ def in_words(utterance: Utterance, text: str) -> str:
         parts.append("回复 助手")
     elif utterance.quoted:
         parts.append(f"回复 {_who(utterance.quoted, utterance)}:{_shown(utterance.quoted.text, utterance.quoted.media, QUOTED_CHARS)}")
-    parts += [_said(earlier, utterance) for earlier in _before(utterance)]
+    last = utterance.previous[-PREVIOUS:]
+    if told := _told_alike(utterance, text):
+        parts.append(f"提过 {_who(told, utterance)}:{_shown(told.text, told.media, EARLIER_CHARS)}")
+    parts += [_said(earlier, utterance) for earlier in reversed(last)]
+    own = next((e for e in reversed(utterance.previous) if e.sender == utterance.sender and e.kind == "report"), None)
+    if own is not None and own is not told and own not in last:
+        parts.append(_said(own, utterance))
     return " | ".join(parts)
 
 
-def _before(utterance: Utterance) -> Iterator[Earlier]:
-    """The last few messages, newest first, and the sender's own last report where it lies further back."""
-    last = utterance.previous[-PREVIOUS:][::-1]
-    yield from last
-    own = next((e for e in reversed(utterance.previous) if e.sender == utterance.sender and e.kind == "report"), None)
-    if own is not None and own not in last:
-        yield own
+def _told_alike(utterance: Utterance, text: str) -> Earlier | None:
+    """The report further back that shares most with these words, the latest of equals: who asks "榕树锯完没" a day later means it.
+    One pair of telling characters that stand together is enough, or two such characters."""
+    pairs, characters = _telling(text)
+    best, most = None, 1
+    for earlier in reversed(utterance.previous[:-PREVIOUS]):
+        if earlier.kind == "report" and earlier != utterance.quoted and characters:
+            theirs = _telling(earlier.text)
+            shared = 2 * len(pairs & theirs[0]) + len(characters & theirs[1])
+            if shared > most:
+                best, most = earlier, shared
+    return best
+
+
+@lru_cache(maxsize=2048)
+def _telling(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Pairs of neighbouring characters that tell something, and the characters by themselves."""
+    told = [c if "\u4e00" <= c <= "\u9fff" and c not in _COMMON else " " for c in text[:TEXT_CHARS]]
+    return frozenset(a + b for a, b in pairwise(told) if a != " " and b != " "), frozenset(c for c in told if c != " ")
 
 
 def _said(earlier: Earlier, utterance: Utterance) -> str:
