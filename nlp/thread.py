@@ -127,9 +127,9 @@ def _goes_on(utterance: Utterance, sketch: MatterSketch, rules: MatchRules) -> b
 
 
 def _has_come_back(utterance: Utterance, sketch: MatterSketch, rules: MatchRules) -> bool:
-    """Whether words tell of the trouble of a matter anew, so long after anybody spoke of it; who quotes the matter asks after it."""
+    """Whether words tell of the trouble of a matter anew, so long after it was settled; who quotes the matter asks after it."""
     assert utterance.at is not None  # noqa: S101  # the caller looked
-    late = utterance.at - sketch.last_at > timedelta(hours=rules.comes_back_after_h)
+    late = sketch.settled and utterance.at - sketch.last_at > timedelta(hours=rules.comes_back_after_h)
     return late and utterance.quoted is None and any(word in utterance.text for word in rules.comes_back)
 
 

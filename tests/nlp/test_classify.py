@@ -19,7 +19,7 @@ CONTEXT = {"within_s": 3600.0, "recent": 2.0, "quoted": 3.0}
 
 @pytest.fixture(scope="module")
 def model() -> LinearModel:
-    return LinearModel.load(SHIPPED / "category_v5")
+    return LinearModel.load(SHIPPED / "category_v6")
 
 
 @pytest.mark.parametrize(

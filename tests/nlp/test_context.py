@@ -39,7 +39,13 @@ def test_what_was_just_said_is_not_shown_twice() -> None:
     assert line("路灯修了没", quoted=LAMP).count("路灯不亮") == 1
 
 
-def test_the_message_comes_first_and_the_oldest_talk_last() -> None:
+def test_traditional_characters_recall_a_report_in_plain_ones_and_the_other_way_round() -> None:
+    old = replace(LAMP, text="西門路燈唔著")
+    asking = Utterance("路灯修咗未", sender="u9", at=NOW, previous=(old, *SINCE))
+    assert "提过 居民:西門路燈" in in_words(asking, asking.text)
+
+
+def test_the_message_comes_first_then_what_it_points_to_then_the_last_talk() -> None:
     shown = line("榕树锯完没", sender="u1", quoted=LAMP).split(" | ")
     assert shown[0] == "居民:榕树锯完没"
     assert shown[1].startswith("回复 居民:西门路灯")

@@ -15,7 +15,7 @@ from nlp.linear import LinearModel
 from nlp.schema import KINDS, STAFF_ROLES, Earlier, Kind, Role, Utterance
 from nlp.taxonomy import load_taxonomy
 
-MODEL = LinearModel.load(Path(__file__).parents[2] / "models" / "shipped" / "kind_v5")
+MODEL = LinearModel.load(Path(__file__).parents[2] / "models" / "shipped" / "kind_v6")
 NOW = datetime(2026, 6, 2, 9, 0, tzinfo=UTC)
 
 
@@ -106,7 +106,7 @@ def test_no_text_breaks_it(text: str) -> None:
     assert kind_of(text) in KINDS
 
 
-RANKER = LinearModel.load(Path(__file__).parents[2] / "models" / "shipped" / "category_v5")
+RANKER = LinearModel.load(Path(__file__).parents[2] / "models" / "shipped" / "category_v6")
 
 
 def understood(text: str, **more: object) -> Kind:

@@ -54,7 +54,7 @@ def test_a_report_is_understood_whole(mind: Understander) -> None:
     assert (found.place.estate, found.place.building, found.place.unit) == ("梧桐苑", "3", "2")
     assert "13800138000" not in found.masked.text
     assert found.certain
-    assert found.model_version == "category_v5+kind_v5"
+    assert found.model_version == "category_v6+kind_v6"
     assert sum(found.kind_scores.values()) == pytest.approx(1)
 
 
@@ -181,20 +181,20 @@ def test_nothing_is_certain_without_models(rules: Understander, tmp_path: Path) 
 
 
 def test_a_damaged_model_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:
-    for name in ("category_v5", "kind_v5"):
+    for name in ("category_v6", "kind_v6"):
         shutil.copytree(SHIPPED / name, tmp_path / name)
-    (tmp_path / "kind_v5" / "model.safetensors").write_bytes(b"broken")
+    (tmp_path / "kind_v6" / "model.safetensors").write_bytes(b"broken")
     mind = load_understander(tmp_path)
     assert len(mind.faults) == 1
-    assert "kind_v5" in mind.faults[0]
+    assert "kind_v6" in mind.faults[0]
     found = mind.understand(Utterance("5栋电梯坏了"), GRID)
     assert found.category.best == "housing.elevator"
     assert not found.certain
-    assert found.model_version == "category_v5+rules"
+    assert found.model_version == "category_v6+rules"
 
 
 def test_without_its_encoder_the_words_decide(tmp_path: Path) -> None:
-    for name in ("category_v5", "kind_v5"):
+    for name in ("category_v6", "kind_v6"):
         shutil.copytree(SHIPPED / name, tmp_path / name)
     mind = load_understander(tmp_path)
     assert mind.faults == ()
@@ -202,7 +202,7 @@ def test_without_its_encoder_the_words_decide(tmp_path: Path) -> None:
 
 
 def test_the_highest_version_is_taken(tmp_path: Path) -> None:
-    for name in ("kind_v5", "kind_v10", "kind_vx", "category_v99"):
+    for name in ("kind_v6", "kind_v10", "kind_vx", "category_v99"):
         (tmp_path / name).mkdir()
     assert newest(tmp_path, "kind") == tmp_path / "kind_v10"
     assert newest(tmp_path, "letters") is None
