@@ -71,7 +71,8 @@ def test_a_photo_after_a_report_supplements_it() -> None:
 
 def test_a_further_detail_supplements_and_a_reminder_follows_up() -> None:
     told = (before("3栋2单元的电梯停了", "report", seconds=25),)
-    assert understood("按哪层都没反应", previous=told) == "supplement"
+    assert understood("门关不上", previous=told) == "supplement"
+    assert understood("显示屏是黑的", previous=told) == "supplement"
     days = (before("3栋2单元的电梯停了", "report", seconds=90000), before("已报修", "reply", "w1", "property", 80000))
     assert kind_of("电梯怎么还没修好？都两天了", previous=days) == "follow_up"
 

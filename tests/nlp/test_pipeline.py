@@ -98,6 +98,12 @@ def test_words_that_say_little_alarm_in_their_situation(mind: Understander, word
     assert mind.understand(Utterance(words, sender="u1", at=NOON, previous=calm), GRID).emergency is None
 
 
+@pytest.mark.parametrize("words", ["按哪层都没反应", "门关不上", "灯也不亮", "2单元的"])
+def test_what_a_reporter_adds_at_once_supplements(mind: Understander, words: str) -> None:
+    talk = said(("u1", "3栋的电梯停了", "report"))
+    assert mind.understand(Utterance(words, sender="u1", at=NOON, previous=talk, open_matters=1), GRID).kind == "supplement"
+
+
 PLAIN = ["救命啊着火了", "5栋着火了", "我不想活了", "我妈晕倒了", "燃气泄露"]
 SPANNING = "大家晚上好，说三件事，楼道灯坏了，停车费太贵，垃圾没清，另外二单元的老人倒在楼道里，怎么叫都没反应"
 
