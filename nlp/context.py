@@ -51,9 +51,9 @@ def in_words(utterance: Utterance, text: str) -> str:
 def _told_alike(utterance: Utterance, text: str) -> Earlier | None:
     """The report further back that shares most with these words, the latest of equals: who asks "榕树锯完没" a day later means it."""
     pairs, characters = _telling(text)
-    best, most = None, ALIKE - 1
     if not characters:
         return None
+    best, most = None, ALIKE - 1
     for earlier in reversed(utterance.previous[:-PREVIOUS]):
         if earlier.kind == "report" and earlier != utterance.quoted:
             their_pairs, their_characters = _telling(earlier.text)
