@@ -100,11 +100,14 @@ class BotApi(Town):
             await asyncio.sleep(0.005)
 
     async def stop(self) -> None:
-        """Drop every connection. Updates nobody confirmed stay."""
+        """Drop every connection and take no new one, in one breath. Updates nobody confirmed stay."""
         if self._server is None:
             return
         self._server.should_exit = self._server.force_exit = True
         self._fresh.set()
+        # uvicorn looks at its flags ten times a second: who reconnected until then would be dropped a second time
+        for listening in self._server.servers:
+            listening.close()
         for connection in list(self._server.server_state.connections):
             connection.transport.abort()  # type: ignore[union-attr]
         self._tasks[1].cancel()
