@@ -31,7 +31,7 @@ def main(paths: list[str]) -> int:
             print(error)
             faults += 1
     try:
-        for row in (*single_messages(), *matter_messages()):
+        for row in (*single_messages(), *matter_messages(), *single_messages(FOLDER / "unread", "*.tsv")):
             if row.category and row.category not in known:
                 print(f"single messages: there is no matter {row.category} in the taxonomy ({row.group})")
                 faults += 1

@@ -69,11 +69,16 @@ def single_messages(folder: Path = FOLDER, names: str = "lines*.tsv") -> list[La
     return found
 
 
+def matter_lines(folder: Path = FOLDER) -> list[Labelled]:
+    """The rows of `matters*.tsv` and `alarms*.tsv`. Raises ComposedError."""
+    return [*single_messages(folder, "matters*.tsv"), *single_messages(folder, "alarms*.tsv")]
+
+
 def matter_messages(folder: Path = FOLDER) -> list[Labelled]:
     """The rows of `matters*.tsv`, reports and questions without the small talk that is around them in a group, and of `alarms*.tsv`,
     emergencies and what only sounds like one; reports and questions of the conversations in `terse/`. To learn matters and alarms
     from, not kinds. Raises ComposedError."""
-    rows = [*single_messages(folder, "matters*.tsv"), *single_messages(folder, "alarms*.tsv")]
+    rows = matter_lines(folder)
     for talk in conversations(folder / "terse"):
         burning = {m["id"] for m in talk["matters"] if m["emergency"]}
         for message in talk["messages"]:
