@@ -24,7 +24,7 @@ from nlp.linear import LinearModel
 from nlp.taxonomy import Taxonomy
 from nlp.text import normalise
 
-NAME = "category_v6"
+NAME = "category_v7"
 FOLDS = 5
 RECIPE = Recipe({"text": Field((1, 4), 2)}, share={"svm": 1.0}, c_svm=0.3)
 HEAD_SHARE = 0.5
@@ -120,7 +120,7 @@ def right_answers(rows: Sequence[Labelled], labels: Sequence[str]) -> Array:
 
 def calibrate(fitted: Fitted, unseen: Unseen, rows: Sequence[Labelled]) -> dict[str, Any]:
     """Sets temperatures and thresholds of `fitted`; returns the figures of the unseen answers, alone and joined."""
-    # Composed messages were written to be hard; residents' own and conversations' reports set what a probability means
+    # What was composed here was written to be hard: residents' own messages and the training authors' reports set what a probability means
     natural = np.array([_is_natural(rows[i]) for i in unseen.index])
     head = None if unseen.head is None else unseen.head[natural]
     unseen = Unseen(unseen.labels, unseen.index[natural], unseen.words[natural], head)
@@ -130,15 +130,21 @@ def calibrate(fitted: Fitted, unseen: Unseen, rows: Sequence[Labelled]) -> dict[
     alone = softmax(unseen.words / divisor)
     figures: dict[str, Any] = {"alone": _decide(fitted.config, "alone", alone, right, unseen.labels)}
     if unseen.head is not None:
-        mixed = (1 - HEAD_SHARE) * np.log(alone + 1e-9) + HEAD_SHARE * np.log(softmax(unseen.head) + 1e-9)
+        mixed = _mixed(alone, unseen.head)
         fitted.config["head"]["temperature"] = temperature(mixed, right)
         joined = softmax(mixed / fitted.config["head"]["temperature"])
         figures["joined"] = _decide(fitted.config, "joined", joined, right, unseen.labels)
     return figures
 
 
+def _mixed(words: Array, head: Array) -> Array:
+    """Probabilities of the words and logits of the head [n, labels] → their joint logarithms, before the joint temperature."""
+    joint: Array = (1 - HEAD_SHARE) * np.log(words + 1e-9) + HEAD_SHARE * np.log(softmax(head) + 1e-9)
+    return joint
+
+
 def _is_natural(row: Labelled) -> bool:
-    return row.source not in ("messages", "composed") and (row.kind == "report" or row.source not in (*AUTHORS, COMPOSED))
+    return row.kind == "report" if row.source in AUTHORS else row.source not in ("messages", "composed", COMPOSED)
 
 
 def _decide(config: dict[str, Any], mode: str, p: Array, right: Array, labels: Sequence[str]) -> dict[str, float]:
@@ -161,16 +167,20 @@ def _decide(config: dict[str, Any], mode: str, p: Array, right: Array, labels: S
 
 
 def unseen_answers(train: Set, unseen: Unseen, rows: set[int]) -> list[tuple[str, Array, Array]]:
-    """(mode, probabilities, right answers) of the out-of-fold answers to some rows, each calibrated on the other rows."""
-    mine = np.isin(unseen.index, list(rows))
+    """(mode, probabilities, right answers) of the out-of-fold answers to some rows, calibrated as `calibrate` does on the other folds."""
     right = right_answers([train.rows[i] for i in unseen.index], unseen.labels)
-    words = softmax(unseen.words / temperature(unseen.words[~mine], right[~mine]))
+    natural = np.array([_is_natural(train.rows[i]) for i in unseen.index])
+    folds, mine = train.folds[unseen.index], np.isin(unseen.index, list(rows))
+    words, joined = np.zeros(unseen.words.shape), np.zeros(unseen.words.shape)
+    for fold in range(FOLDS):
+        asked, taught = folds == fold, natural & (folds != fold)
+        alone = softmax(unseen.words / temperature(unseen.words[taught], right[taught]))
+        words[asked] = alone[asked]
+        if unseen.head is not None:
+            mixed = _mixed(alone, unseen.head)
+            joined[asked] = softmax(mixed[asked] / temperature(mixed[taught], right[taught]))
     found = [("words", words[mine], right[mine])]
-    if unseen.head is not None:
-        mixed = (1 - HEAD_SHARE) * np.log(words + 1e-9) + HEAD_SHARE * np.log(softmax(unseen.head) + 1e-9)
-        joined = softmax(mixed / temperature(mixed[~mine], right[~mine]))
-        found.append(("words and encoder", joined[mine], right[mine]))
-    return found
+    return found if unseen.head is None else [*found, ("words and encoder", joined[mine], right[mine])]
 
 
 def scores(rows: Sequence[Labelled], model: LinearModel, taxonomy: Taxonomy, encoder: Encoder | None) -> dict[str, float]:

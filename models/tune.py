@@ -36,6 +36,8 @@ SPREAD = 20.0
 SEED = 11
 CALM_OR_ALARM = ("calm", "alarm")
 TERSE = FOLDER / "terse"
+ALARM_WEIGHT = 2.0
+"""Of an emergency beside anything else: one report in eight, and the one that must be heard."""
 KEPT = 12_000
 KEEP_WEIGHT = 20.0
 
@@ -151,19 +153,23 @@ def _situation(example: Example, heads: dict[str, tuple[str, ...]]) -> tuple[str
         given["told"] = example.category
     if example.alarm is not None:
         given["danger"] = CALM_OR_ALARM[example.alarm]
-    return in_words(example.utterance, text), given, example.weight
+    return in_words(example.utterance, text), given, example.weight * (ALARM_WEIGHT if example.alarm else 1.0)
 
 
 def _alarms(talks: Sequence[Any], singles: Sequence[Labelled], calm: Sequence[Letter] = ()) -> Choice:
-    rows = [(_read(m.text), {"alarm": CALM_OR_ALARM[m.emergency]}, 1.0) for m in singles]
+    rows = [_alarm(m.text, alarm=m.emergency) for m in singles]
     for talk in talks:
         burning = {m["id"] for m in talk["matters"] if m["emergency"]}
         for message in talk["messages"]:
             if len(message["text"]) > 1:
                 alarm = message["gold"]["kind"] == "report" and message["gold"].get("matter") in burning
-                rows.append((_read(message["text"]), {"alarm": CALM_OR_ALARM[alarm]}, 1.0))
+                rows.append(_alarm(message["text"], alarm=alarm))
     rows += [(_read(letter.title), {"alarm": "calm"}, 0.3) for letter in calm]
     return Choice("alarm", {"alarm": CALM_OR_ALARM}, rows, share=0.5)
+
+
+def _alarm(text: str, *, alarm: bool) -> tuple[str, dict[str, str], float]:
+    return _read(text), {"alarm": CALM_OR_ALARM[alarm]}, ALARM_WEIGHT if alarm else 1.0
 
 
 def _same_matter(talks: Sequence[Any]) -> Iterator[tuple[str, str, str]]:

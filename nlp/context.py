@@ -106,7 +106,7 @@ class Reading:
     @property
     def can_alarm(self) -> bool:
         """Whether it can say of the words alone and of the situation if they alarm."""
-        return self._reader is not None and {"alarm", "danger", "told"} <= self._reader.heads.keys()
+        return self._reader is not None and {"alarm", "danger", "kind", "told"} <= self._reader.heads.keys()
 
     @property
     def is_read(self) -> bool:

@@ -24,7 +24,7 @@ _UNLIKELY = 0.3
 """What a word of the wrong field leaves of a sign: 火锅 beside 冒烟."""
 _STAFF, _STAFF_CRYING = 0.6, 0.8
 _MAX_TEXT = 2000
-_DEFAULT_CALL = "110"
+DEFAULT_CALL = "110"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,5 +151,5 @@ def find_emergency(
     for cue in cues:
         matter = catalogue.matter(cue.matter)
         if matter is not None and matter.emergency:
-            return Emergency(matter.id, matter.call or _DEFAULT_CALL, cue.words)
+            return Emergency(matter.id, matter.call or DEFAULT_CALL, cue.words)
     return None

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from nlp.alarm import AlarmSigns, log_odds
+from nlp.alarm import Alarms, AlarmSigns
 from nlp.classify import Told, in_context, rank
 from nlp.context import Reading
-from nlp.emergency import Cue, emergency_cues, find_emergency, is_heard
+from nlp.emergency import emergency_cues
 from nlp.encoder import Encoder, EncoderError, OnnxEncoder, load_encoder
 from nlp.gate import choose_kind, kind_scores, reconsider
-from nlp.linear import Floats, LinearModel, ModelError, softmax
+from nlp.linear import Floats, LinearModel, ModelError
 from nlp.place import find_places
 from nlp.privacy import mask
 from nlp.remembered import RememberedVectors
@@ -26,7 +25,7 @@ from nlp.sayings import Sayings
 from nlp.schema import STAFF_ROLES, Emergency, Gazetteer, Kind, Place, RankedCategory, Understanding, Utterance
 from nlp.segment import warm as warm_dictionaries
 from nlp.taxonomy import Taxonomy, load_taxonomy
-from nlp.text import normalise
+from nlp.text import CLAUSES, normalise
 
 RULES_PATH = Path(__file__).with_name("pipeline.yaml")
 MAX_TEXT = 4000
@@ -34,8 +33,6 @@ MAX_TEXT = 4000
 MIN_CLAUSE = 6
 MIN_TOLD, MAX_CLAUSES = 3, 12
 """A clause of less tells nothing; nobody asks after more matters in one message."""
-_CLAUSES = re.compile(r"[,，。.!！?？;；~～\s]+")
-_DEFAULT_CALL = "110"
 ALSO_MIN = 0.5
 _TOLD: frozenset[Kind] = frozenset({"report", "question", "supplement", "follow_up"})
 
@@ -126,6 +123,12 @@ class Understander:
         assert encoder is not None  # noqa: S101  # the caller looked
         return lru_cache(maxsize=64)(lambda text: encoder.encode([text])[0])
 
+    @cached_property
+    def _alarms(self) -> Alarms:
+        models = self.models
+        judged = models.category is not None and models.kind is not None
+        return Alarms(self.taxonomy, models.encoder, self._vector, self._ranked_in, is_judged=judged)
+
     @property
     def faults(self) -> tuple[str, ...]:
         """Why the rules stand in for a model; empty when all is well."""
@@ -134,7 +137,7 @@ class Understander:
     def understand(self, utterance: Utterance, gazetteer: Gazetteer | None = None) -> Understanding:
         """Never raises for any text. Offsets and masks are of the original text.
 
-        About 2 ms for small talk; 5 ms more for the encoder where a matter is told.
+        About 2 ms for small talk; 5 ms more for the encoder where a matter is told, or where small talk may be more.
         """
         gazetteer = gazetteer or Gazetteer()
         text = normalise(utterance.text[:MAX_TEXT]).text
@@ -144,10 +147,10 @@ class Understander:
         scores = self._kinds(utterance, text, words, reading)
         kind = choose_kind(scores, self._kind_thresholds())
         cues = emergency_cues(text, role=utterance.role)
-        closer = kind in _TOLD or bool(cues) or reading.danger >= _rules().alarm["suspects"]
+        closer = kind in _TOLD or self._alarms.suspects(cues, words, reading)
         vector = self._vector(text) if closer else None
         alone = self._ranked(text, vector) if closer else RankedCategory()
-        emergency = self._emergency(text, cues, vector, scores, alone, reading) if closer else None
+        emergency = self._alarms.find(text, cues, scores, alone, reading) if closer else None
         if emergency and kind in ("chat", "question") and utterance.role not in STAFF_ROLES:
             kind = "report"
         told = kind in _TOLD or emergency is not None
@@ -187,7 +190,7 @@ class Understander:
     ) -> list[tuple[str, RankedCategory, Place]]:
         """Each clause of a message with its ranking (by its words alone) and its place."""
         found: list[tuple[str, RankedCategory, Place]] = []
-        for clause in _CLAUSES.split(text[:MAX_TEXT]):
+        for clause in CLAUSES.split(text[:MAX_TEXT]):
             if len(found) == MAX_CLAUSES:
                 break
             read = normalise(clause).text
@@ -213,6 +216,10 @@ class Understander:
         near = self._sayings.shares(vector) if vector is not None and self._sayings else None
         return rank(text, self.models.category, self.taxonomy, vector, near, told)
 
+    def _ranked_in(self, text: str, reading: Reading | None) -> RankedCategory:
+        """The ranking of a text, joined with what its reading tells where one is given."""
+        return self._ranked(text, self._vector(text), self._told(reading) if reading else None)
+
     def _in_situation(self, text: str, vector: Floats | None, alone: RankedCategory, reading: Reading, kind: Kind) -> RankedCategory:
         """The text's ranking (`alone`) with what was said before it: "我家也是" tells nothing by itself. The situation is read for it
         where the text is unclear; for a supplement, whose matter is known, only where it was read anyway."""
@@ -231,99 +238,13 @@ class Understander:
         found = find_places(text[:MAX_TEXT], gazetteer, home)
         return tuple(replace(p, text=mask(p.text, gazetteer.official_phones).text) for p in found)
 
-    def _emergency(
-        self,
-        text: str,
-        cues: tuple[Cue, ...],
-        vector: Floats | None,
-        scores: Mapping[Kind, float],
-        alone: RankedCategory,
-        reading: Reading,
-    ) -> Emergency | None:
-        """What the lexicon and the models say together. Beside another matter an alarm is a small part of what is said: there the
-        clauses that the lexicon heard are asked alone."""
-        if not reading.can_alarm:
-            return self._by_lexicon(cues, scores, alone, reading.utterance)
-        if not reading.is_read and self._is_calm(cues, vector, alone):
-            return None
-        whole = self._signs(cues, alone, reading)
-        every = chain((whole,), (self._signs_of(stretch, reading) for stretch in self._alarming_stretches(text, cues)))
-        if not any(signs.alarm(_rules().alarm, in_talk=reading.in_talk) for signs in every):
-            return None
-        feared = [c.matter for c in cues] if is_heard(cues) else []
-        feared += [m for m, _ in self._burning(self._ranked(text, vector, self._told(reading)).top)] + [c.matter for c in cues]
-        feared += [m for m, _ in sorted(reading.shares("told").items(), key=lambda item: -item[1])]
-        matter = next((it for i in feared if (it := self.taxonomy.matter(i)) and it.emergency), None)
-        words = next((c.words for c in cues if matter and c.matter == matter.id), ())
-        return Emergency(matter.id, matter.call or _DEFAULT_CALL, words) if matter else None
-
-    def _is_calm(self, cues: tuple[Cue, ...], vector: Floats | None, alone: RankedCategory) -> bool:
-        """Whether the words alone are so far from an emergency that the situation need not be read for it."""
-        limits = _rules().alarm
-        return not is_heard(cues) and self._mass(alone.top) < limits["calm_mass"] and (self._alarming(vector) or 0.0) < limits["calm_alarm"]
-
-    def _by_lexicon(
-        self, cues: tuple[Cue, ...], scores: Mapping[Kind, float], alone: RankedCategory, utterance: Utterance
-    ) -> Emergency | None:
-        """Without an encoder that reads situations the lexicon decides; a resident's chatter that only sounds like an alarm is let go where
-        the linear models can tell."""
-        found = find_emergency("", taxonomy=self.taxonomy, cues=cues)
-        if found is None or utterance.role in STAFF_ROLES or self.models.category is None or self.models.kind is None:
-            return found
-        limits = _rules().alarm
-        chatter = scores["report"] < limits["chatter_report"] and self._mass(alone.top) < limits["chatter_mass"]
-        return None if chatter else found
-
     def alarm_signs(self, utterance: Utterance) -> AlarmSigns | None:
         """What speaks for an emergency, to learn weights from; None for a message without words or without an encoder to read it."""
         text = normalise(utterance.text[:MAX_TEXT]).text
         reading = Reading(self.models.reader, utterance, text)
         if not reading.can_alarm or not text.strip():
             return None
-        return self._signs(emergency_cues(text, role=utterance.role), self._ranked(text, self._vector(text)), reading)
-
-    def _signs(self, cues: tuple[Cue, ...], alone: RankedCategory, reading: Reading) -> AlarmSigns:
-        kinds, told = reading.shares("kind"), reading.shares("told")
-        return AlarmSigns(
-            cue=cues[0].strength if cues else 0.0,
-            staff=float(reading.utterance.role in STAFF_ROLES),
-            danger=log_odds(reading.shares("danger")["alarm"]),
-            mass=log_odds(self._mass(alone.top)),
-            told=log_odds(self._mass(told.items())),
-            report=log_odds(kinds["report"]),
-            supplement=log_odds(kinds["supplement"]),
-        )
-
-    def _alarming_stretches(self, text: str, cues: tuple[Cue, ...]) -> list[str]:
-        """The stretches of a message of several clauses that alarmed the lexicon: whole clauses, or what it heard across some."""
-        if not is_heard(cues):
-            return []
-        clauses = [c for c in _CLAUSES.split(text) if c.strip()]
-        if len(clauses) < 2:
-            return []
-        words = [word.strip() for cue in cues for word in cue.words if word.strip()]
-        across = [word for word in words if not any(word in c for c in clauses)]
-        return [*(c for c in clauses if any(word in c for word in words)), *across][:MAX_CLAUSES]
-
-    def _signs_of(self, stretch: str, reading: Reading) -> AlarmSigns:
-        cues = emergency_cues(stretch, role=reading.utterance.role)
-        return self._signs(cues, self._ranked(stretch, self._vector(stretch)), reading.of(stretch))
-
-    def _mass(self, shares: Iterable[tuple[str, float]]) -> float:
-        """How much of them emergencies have together."""
-        return sum(p for _, p in self._burning(shares))
-
-    def _burning(self, shares: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
-        """Those of matters with their shares that the catalogue marks as emergencies."""
-        return [(m, p) for m, p in shares if (matter := self.taxonomy.matter(m)) and matter.emergency]
-
-    def _alarming(self, vector: Floats | None) -> float | None:
-        """The encoder's own probability that the text of this vector is an emergency; None where it cannot say."""
-        encoder = self.models.encoder
-        if vector is None or not isinstance(encoder, OnnxEncoder) or "alarm" not in encoder.heads:
-            return None
-        head = encoder.heads["alarm"]
-        return float(softmax(head.logits(vector))[head.labels.index("alarm")])
+        return self._alarms.signs(emergency_cues(text, role=utterance.role), self._ranked(text, self._vector(text)), reading)
 
     def _kinds(self, utterance: Utterance, text: str, words: RankedCategory | None, reading: Reading) -> dict[Kind, float]:
         """Words and signs first; where they are in doubt of a resident, the encoder reads the message in its situation. (Of
@@ -370,7 +291,6 @@ class _Rules:
     clauses: re.Pattern[str]
     context: dict[str, float]
     situation: dict[str, float]
-    alarm: dict[str, float]
 
 
 @lru_cache(maxsize=1)
@@ -381,7 +301,7 @@ def _rules() -> _Rules:
         re.compile(raw["delicate"]["words"]),
         re.compile(raw["injection"], re.IGNORECASE),
         re.compile(raw["clauses"]),
-        *({name: float(value) for name, value in raw[part].items()} for part in ("context", "situation", "alarm")),
+        *({name: float(value) for name, value in raw[part].items()} for part in ("context", "situation")),
     )
 
 

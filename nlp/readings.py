@@ -78,6 +78,11 @@ def hangs(question: str) -> bool:
     return _says_it_leans(fold(question).strip())
 
 
+def is_elliptic(question: str) -> bool:
+    """Whether a question leaves even what it asks to what was said before (那外地户口呢; but 那居住证要几天呢 asks)."""
+    return re.search(lexicon()["leaning"]["elliptic"], fold(question).strip()) is not None
+
+
 def joined(earlier: str, question: str) -> str:
     """The question with what the earlier one was about before it."""
     return f"{topic(plain(earlier))}，{question}"

@@ -15,6 +15,8 @@ from opencc import OpenCC
 from nlp.schema import Span
 
 SPELLING_PATH = Path(__file__).with_name("lexicon") / "spelling.yaml"
+CLAUSES = re.compile(r"[,，。.!！?？;；~～\s]+")
+"""What parts the clauses of a chat message, which hardly knows a full stop."""
 _MAX_ROUNDS = 8
 """A replacement can bring two halves of another word together; each round repairs one such seam."""
 _PLAIN = re.compile(r"[\x20-\x7e\n\t]*\Z")

@@ -16,7 +16,7 @@ from bot.assistant.progress import remember_ticket
 from bot.assistant.turn import Turn
 from bot.channels.contract import Speech
 from bot.wording import say
-from nlp.readings import may_ask
+from nlp.readings import is_elliptic, may_ask
 from nlp.retrieve import cite
 from nlp.schema import Answer, Citation, Passage, Understanding
 from nlp.terms import fold
@@ -32,12 +32,13 @@ _ENDS = "。！？；!?;"
 
 async def answer(turn: Turn, u: Understanding) -> None:
     """FQ1–FQ3, FQ8, FQ10: the passage with its source, once; otherwise a person answers, never an improvisation."""
-    found = await _find(turn, u, questions.thread_of(turn))
+    thread = questions.thread_of(turn)
+    found = await _find(turn, u, thread)
     if found is not None:
         await _give(turn, u, found)
     elif not turn.is_staff and await point_to_incident(turn, u):
         return
-    elif u.kind_confidence >= ENQUIRY_MIN:
+    elif u.kind_confidence >= ENQUIRY_MIN and (thread or not is_elliptic(u.masked.text)):
         await _file_enquiry(turn, u)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from models.answering import answer_letter, figures_of
 from models.bench.sections import Bench, NotRunError, Row, section
+from models.composed.reading import FOLDER, single_messages
 from models.corpora import Labelled, is_training_talk, labelled_real, letters, small_talk, transcript_reports, transcripts
 from models.utterances import spoken
 from nlp.linear import LinearModel
@@ -178,6 +180,33 @@ def emergencies(bench: Bench) -> Iterator[Row]:
     yield Row.share("recall of single messages", found, len(urgent), "labels/dev.csv")
 
 
+@section("emergencies, called out once")
+def called_out(bench: Bench) -> Iterator[Row]:
+    """Single messages by a hand that no model has read: what one person calls out and nobody takes up must be heard, too."""
+    called = single_messages(FOLDER / "unread", "alarms.tsv")
+    yield from _called_out(called, [Utterance(m.text) for m in called], "alone", bench)
+    yield from _called_out(called, _lent([m.text for m in called], bench), "in a group", bench)
+
+
+def _called_out(called: Sequence[Labelled], said: Sequence[Utterance], where: str, bench: Bench) -> Iterator[Row]:
+    mind = understander(bench.shipped)
+    alarmed = [m.emergency for m, u in zip(called, said, strict=True) if mind.understand(u).emergency]
+    burning, data = sum(m.emergency for m in called), f"models/composed/unread/alarms.tsv, {where}"
+    yield Row.share("recall", sum(alarmed), burning, data)
+    yield Row.share("calm ones that alarm", len(alarmed) - sum(alarmed), len(called) - burning, data)
+
+
+def _lent(texts: Sequence[str], bench: Bench) -> list[Utterance]:
+    """Each text as if it were said at some moment of a conversation of dev, by somebody who was silent before."""
+    lender, moments = random.Random(3), _moments(bench.need_data())
+    return [replace(lender.choice(moments), text=text, media=None, quoted=None, sender="lent") for text in texts]
+
+
+@lru_cache(maxsize=1)
+def _moments(data: Path) -> list[Utterance]:
+    return [s.utterance for t in transcripts(data, "dev") for s in spoken(t) if s.utterance.role not in STAFF_ROLES]
+
+
 def _matters_of(gold: dict[str, object]) -> set[str]:
     also = gold.get("also") or []
     told = {str(a["matter"]) for a in also} if isinstance(also, list) else set()
@@ -215,18 +244,13 @@ def places(bench: Bench) -> Iterator[Row]:
 @section("small talk")
 def talk(bench: Bench) -> Iterator[Row]:
     """Text messages and dialogues taken for reports, alone and in the middle of a conversation."""
-    mind, lender = understander(bench.shipped), random.Random(3)
-    moments = [s.utterance for t in transcripts(bench.need_data(), "dev") for s in spoken(t) if s.utterance.role not in STAFF_ROLES]
-    from dataclasses import replace
-
+    mind, drawn = understander(bench.shipped), random.Random(3)
     everything = list(small_talk(bench.need_data()))
     for source in ("sms", "weibo"):
         # half of the text messages were trained on; only the other half counts
         rows = [t for s, t in everything if s == source and not (s == "sms" and is_training_talk(t))]
-        rows = lender.sample(rows, min(1500, len(rows)))
+        rows = drawn.sample(rows, min(1500, len(rows)))
         alone = sum(mind.understand(Utterance(t)).kind == "report" for t in rows)
         yield Row.share("taken for reports, alone", alone, len(rows), f"chat/{source}, unseen")
-        lent = [replace(lender.choice(moments), text=t, media=None, quoted=None, sender="lent") for t in rows]
-        yield Row.share(
-            "taken for reports, in a group", sum(mind.understand(u).kind == "report" for u in lent), len(rows), f"chat/{source}"
-        )
+        taken = sum(mind.understand(u).kind == "report" for u in _lent(rows, bench))
+        yield Row.share("taken for reports, in a group", taken, len(rows), f"chat/{source}")

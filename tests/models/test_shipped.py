@@ -40,16 +40,16 @@ def test_the_folder_is_whole_and_safe(folder: Path) -> None:
 
 
 def test_labels_are_those_of_the_product() -> None:
-    category = LinearModel.load(SHIPPED / "category_v6")
+    category = LinearModel.load(SHIPPED / "category_v7")
     assert set(category.labels) == set(load_taxonomy().ids())
     assert category.config["taxonomy_version"] == load_taxonomy().version
-    assert set(LinearModel.load(SHIPPED / "kind_v6").labels) == set(KINDS)
+    assert set(LinearModel.load(SHIPPED / "kind_v7").labels) == set(KINDS)
     assert len(LinearModel.load(newest(SHIPPED, "letters") or SHIPPED).labels) == 7
 
 
 def test_every_matter_has_a_threshold_and_the_encoder_is_the_shipped_one() -> None:
-    category = LinearModel.load(SHIPPED / "category_v6")
+    category = LinearModel.load(SHIPPED / "category_v7")
     for mode in ("accept_alone", "accept_joined"):
         assert 0.3 < category.config[mode]["pooled"] <= 1.01
         assert set(category.config[mode]["own"]) <= set(category.labels)
-    assert category.has_head_for(read_json(SHIPPED / "encoder_v7" / "config.json")["name"])
+    assert category.has_head_for(read_json(SHIPPED / "encoder_v8" / "config.json")["name"])

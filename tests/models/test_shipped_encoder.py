@@ -9,7 +9,7 @@ import numpy as np
 from models.cards import SHIPPED, read_json
 from nlp.encoder import OnnxEncoder
 
-FOLDER = SHIPPED / "encoder_v7"
+FOLDER = SHIPPED / "encoder_v8"
 
 
 def test_reference_answers() -> None:

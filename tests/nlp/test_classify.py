@@ -14,12 +14,12 @@ from nlp.taxonomy import Matter, load_taxonomy
 
 SHIPPED = Path(__file__).parents[2] / "models" / "shipped"
 NOW = datetime(2026, 6, 2, 9, 0, tzinfo=UTC)
-CONTEXT = {"within_s": 3600.0, "recent": 2.0, "quoted": 3.0}
+CONTEXT = {"within_s": 3600.0, "recent": 2.5, "quoted": 3.5}
 
 
 @pytest.fixture(scope="module")
 def model() -> LinearModel:
-    return LinearModel.load(SHIPPED / "category_v6")
+    return LinearModel.load(SHIPPED / "category_v7")
 
 
 @pytest.mark.parametrize(

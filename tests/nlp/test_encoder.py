@@ -9,7 +9,7 @@ import pytest
 
 from nlp.encoder import EncoderError, OnnxEncoder, load_encoder
 
-FOLDER = Path(__file__).parents[2] / "models" / "shipped" / "encoder_v7"
+FOLDER = Path(__file__).parents[2] / "models" / "shipped" / "encoder_v8"
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from nlp.linear import LinearModel
 from nlp.schema import KINDS, STAFF_ROLES, Earlier, Kind, Role, Utterance
 from nlp.taxonomy import load_taxonomy
 
-MODEL = LinearModel.load(Path(__file__).parents[2] / "models" / "shipped" / "kind_v6")
+MODEL = LinearModel.load(Path(__file__).parents[2] / "models" / "shipped" / "kind_v7")
 NOW = datetime(2026, 6, 2, 9, 0, tzinfo=UTC)
 
 
@@ -38,6 +38,9 @@ def before(text: str, kind: Kind, sender: str = "u1", role: Role = "resident", s
         ("[强][强]", "chat"),
         ("接龙买土鸡蛋\n1. 3栋老王 2盘\n2. 5栋小李 1盘", "chat"),
         ("https://example.com/a/b?c=1", "chat"),
+        ("纯牛奶团购，一箱39.9包邮，今晚八点截止，要的接龙", "chat"),
+        ("两室一厅出租，拎包入住，押一付三，私聊", "chat"),
+        ("团购的桃子烂了一半，39块一箱退都不给退，投诉", "report"),
     ],
 )
 def test_single_messages(text: str, kind: Kind) -> None:
@@ -107,7 +110,7 @@ def test_no_text_breaks_it(text: str) -> None:
     assert kind_of(text) in KINDS
 
 
-RANKER = LinearModel.load(Path(__file__).parents[2] / "models" / "shipped" / "category_v6")
+RANKER = LinearModel.load(Path(__file__).parents[2] / "models" / "shipped" / "category_v7")
 
 
 def understood(text: str, **more: object) -> Kind:

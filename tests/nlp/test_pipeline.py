@@ -54,7 +54,7 @@ def test_a_report_is_understood_whole(mind: Understander) -> None:
     assert (found.place.estate, found.place.building, found.place.unit) == ("梧桐苑", "3", "2")
     assert "13800138000" not in found.masked.text
     assert found.certain
-    assert found.model_version == "category_v6+kind_v6"
+    assert found.model_version == "category_v7+kind_v7"
     assert sum(found.kind_scores.values()) == pytest.approx(1)
 
 
@@ -79,6 +79,26 @@ def test_an_emergency_leads_and_waits_for_no_threshold(mind: Understander, rules
 )
 def test_chatter_that_sounds_like_an_alarm_stays_chatter(mind: Understander, text: str) -> None:
     assert mind.understand(Utterance(text), GRID).emergency is None
+
+
+@pytest.mark.parametrize(
+    ("matter", "words"),
+    [
+        ("safety.trapped", "2单元电梯里关了俩学生"),
+        ("safety.trapped", "9栋有人困电梯里了，刚敲门听见的"),
+        ("order.crime", "隔壁打起来了，女的一直喊救命"),
+        ("care.missing", "我闺女放学没回来，找遍了都没有"),
+        ("care.medical", "老头被年糕噎住了，脸都紫了"),
+        ("care.self_harm", "有个女的坐在楼顶边上，腿都悬着"),
+    ],
+)
+def test_what_one_person_calls_out_plainly_is_heard(mind: Understander, matter: str, words: str) -> None:
+    """Alone, and in the middle of small talk that nobody interrupts for it."""
+    calm = said(("u2", "晚上来我家打牌", "chat"), ("u3", "好嘞，带瓜子", "chat"))
+    for utterance in (Utterance(words), Utterance(words, sender="u1", at=NOON, previous=calm)):
+        found = mind.understand(utterance, GRID)
+        assert found.emergency is not None
+        assert (found.kind, found.category.best) == ("report", matter)
 
 
 def said(*talk: tuple[str, str, Kind]) -> tuple[Earlier, ...]:
@@ -187,20 +207,20 @@ def test_nothing_is_certain_without_models(rules: Understander, tmp_path: Path) 
 
 
 def test_a_damaged_model_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:
-    for name in ("category_v6", "kind_v6"):
+    for name in ("category_v7", "kind_v7"):
         shutil.copytree(SHIPPED / name, tmp_path / name)
-    (tmp_path / "kind_v6" / "model.safetensors").write_bytes(b"broken")
+    (tmp_path / "kind_v7" / "model.safetensors").write_bytes(b"broken")
     mind = load_understander(tmp_path)
     assert len(mind.faults) == 1
-    assert "kind_v6" in mind.faults[0]
+    assert "kind_v7" in mind.faults[0]
     found = mind.understand(Utterance("5栋电梯坏了"), GRID)
     assert found.category.best == "housing.elevator"
     assert not found.certain
-    assert found.model_version == "category_v6+rules"
+    assert found.model_version == "category_v7+rules"
 
 
 def test_without_its_encoder_the_words_decide(tmp_path: Path) -> None:
-    for name in ("category_v6", "kind_v6"):
+    for name in ("category_v7", "kind_v7"):
         shutil.copytree(SHIPPED / name, tmp_path / name)
     mind = load_understander(tmp_path)
     assert mind.faults == ()
@@ -208,7 +228,7 @@ def test_without_its_encoder_the_words_decide(tmp_path: Path) -> None:
 
 
 def test_the_highest_version_is_taken(tmp_path: Path) -> None:
-    for name in ("kind_v6", "kind_v10", "kind_vx", "category_v99"):
+    for name in ("kind_v7", "kind_v10", "kind_vx", "category_v99"):
         (tmp_path / name).mkdir()
     assert newest(tmp_path, "kind") == tmp_path / "kind_v10"
     assert newest(tmp_path, "letters") is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from models.policies import sample_exam
-from nlp.readings import leans, may_ask, plain, readings
+from nlp.readings import is_elliptic, leans, may_ask, plain, readings
 from nlp.retrieve import Base
 
 
@@ -24,6 +24,11 @@ def test_a_long_message_is_also_read_by_the_clauses_that_ask() -> None:
     found = readings("我家楼下邻居说他刚刚搬过来没有几天，居住证要带什么材料呢")
     assert "居住证要带什么材料呢" in found
     assert readings("居住证要带什么材料") == ["居住证要带什么材料"]
+
+
+def test_only_what_leaves_its_question_unsaid_is_elliptic() -> None:
+    assert all(is_elliptic(text) for text in ("那外地户口呢？", "那租房的呢", "还有二胎呢~"))
+    assert not any(is_elliptic(text) for text in ("那居住证要几天呢", "那社保卡丢了去哪补", "居住证怎么办呢"))
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_predict_without_row_or_detail_numbers_the_rows(tmp_path: Path) -> None:
     assert [(r["row"], r["label"]) for r in rows] == [("1", "教育文体"), ("2", "交通运输")]
 
 
-@pytest.mark.parametrize("name", ["category_v6", "kind_v6"])
+@pytest.mark.parametrize("name", ["category_v7", "kind_v7"])
 def test_the_other_models_read_text(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     data, out = tmp_path / "x.csv", tmp_path / "y.csv"
     data.write_text("text\n6栋电梯又坏了没人修\n", encoding="utf8")
