@@ -21,6 +21,7 @@ from nlp.kept_vectors import KeptVectors
 from nlp.readers import read_file
 from nlp.retrieve import Base, text_to_encode
 
+COMPOSED = Path(__file__).parent / "composed" / "policies"
 _OWN_QUESTIONS = Path(__file__).with_name("idcard_questions.txt")
 _SAMPLE = Path(__file__).parents[1] / "intake_api" / "knowledge" / "sample"
 _SAMPLE_QUESTIONS = Path(__file__).with_name("sample_questions.yaml")
@@ -52,8 +53,8 @@ class Exam:
 
 
 def exams(data: Path) -> dict[str, Exam]:
-    """policies: questions with their document and answer; idcard: regulations with questions written for this project;
-    replies: titles of letters with the authority's reply as the document.
+    """policies: questions with their document and answer; composed: documents, questions and answers written for this project;
+    idcard: regulations with questions written for this project; replies: titles of letters with the authority's reply as the document.
     """
     shuffle = random.Random(3)
     policies = read_file("docs.jsonl", (data / "policies/docs.jsonl").read_bytes())[0]
@@ -81,6 +82,7 @@ def exams(data: Path) -> dict[str, Exam]:
     of_reply = [Document(q.doc, r["answer"], title="") for q, r in zip(titles, replies, strict=True)]
     return {
         "policies": Exam("policies", policies, asked, {"other base": [q.text for q in own], **refuse}),
+        "composed": composed_exam({"other base": other[:200], **refuse}),
         "sample": sample_exam(),
         "idcard": Exam("idcard", cards, own, {"other base": other[:200], **refuse}),
         "replies": Exam("replies", of_reply, titles, {"other base": other[200:400], "sms": chatter[200:400]}),
@@ -93,6 +95,24 @@ def sample_exam() -> Exam:
     written = yaml.safe_load(_SAMPLE_QUESTIONS.read_text(encoding="utf8"))
     asked = [Question(question, doc) for doc, questions in written["answered_by"].items() for question in questions]
     return Exam("sample", documents, asked, {"other matters": list(written["refuse"])})
+
+
+def composed_exam(refuse: dict[str, list[str]]) -> Exam:
+    """Documents written for this project, each followed by questions ("? ") and the words of it that answer ("= ", line breaks left out), to learn from.
+    Raises ValueError with file and line where an answer does not stand in its document."""
+    documents, asked = [], []
+    for path in sorted(COMPOSED.glob("*.txt")):
+        for number, part in enumerate(re.split(r"^# ", path.read_text(encoding="utf8"), flags=re.M)[1:], 1):
+            title, *lines = part.strip().splitlines()
+            text = "\n".join(line for line in lines if not line.startswith(("? ", "= "))).strip()
+            document = Document(f"{path.stem}{number}", text, title=title.strip())
+            told = [line for line in lines if line.startswith(("? ", "= "))]
+            for question, answer in zip(told[::2], told[1::2], strict=True):
+                if question[0] != "?" or answer[0] != "=" or answer[2:].strip() not in text.replace("\n", ""):
+                    raise ValueError(f"{path.name}, {title}: {answer[2:22]!r} does not answer {question[2:22]!r} from the words of the document")
+                asked.append(Question(question[2:].strip(), document.id, answer[2:].strip()))
+            documents.append(document)
+    return Exam("composed", documents, asked, refuse)
 
 
 def ranks(base: Base, asked: Iterable[Question]) -> NDArray[np.int64]:

@@ -17,6 +17,7 @@ from bot.channels.contract import Button
 from bot.wording import choose, say
 from intake_api.contracts import Judgement, PlaceIn, Receipt, ReportIn, Suggestion, TicketKind, TicketView
 from nlp.match import match
+from nlp.match_rules import load_rules
 from nlp.place import merge_places
 from nlp.privacy import mask
 from nlp.schema import Earlier, Emergency, Match, Place, RankedCategory, Understanding, Utterance
@@ -25,6 +26,9 @@ from nlp.title import title_of
 
 # a burst ("电梯坏了", then "3栋2单元") is over after this; only then is somebody asked for what is still missing
 SETTLE = timedelta(seconds=6)
+# who tells of a trouble that turns into an emergency does so while it is being talked about; hours later it is another (dev, and three
+# sets of conversations composed here: six reports, the four of minutes the same matter, the two of hours not)
+TURNS_WITHIN = timedelta(minutes=30)
 # between two words to joiners of one matter; those in between see the count on the card
 JOIN_TOLD = timedelta(seconds=60)
 
@@ -65,20 +69,35 @@ def _place_in(turn: Turn, text: str) -> Place:
 
 
 def matches_of(turn: Turn, utterance: Utterance, telling: Telling) -> list[Match]:
-    """The chat's matters with the probability that this telling is one of them."""
+    """The chat's matters with the probability that this telling is one of them. An emergency joins none that was calm, of something
+    else, and silent for a while: it is suggested there, and has a ticket and times of its own."""
     known = sketches_of(turn)
-    return match(
+    found = match(
         telling.text, telling.category, telling.place, turn.message.at, turn.person, known, taxonomy=turn.ports.taxonomy,
         vectors=vectors_of(turn, telling.text, known), home=utterance.home, previous=utterance.previous,
         quoted=utterance.quoted.matters if utterance.quoted else (),
     )  # fmt: skip
+    return [replace(m, verdict="suggest") if m.verdict == "join" and _worse_than(turn, m, telling) else m for m in found]
+
+
+def _worse_than(turn: Turn, found: Match, telling: Telling) -> bool:
+    known = turn.memory.matters.get(found.matter)
+    if telling.emergency is None or known is None or known.emergency or known.category == telling.emergency.matter:
+        return False
+    return turn.message.at - known.last_at > TURNS_WITHIN
+
+
+def knows_of(matter: OpenMatter | None, emergency: Emergency) -> bool:
+    """Whether this danger, or one told in the same words, was called out in this matter already."""
+    akin = matter is not None and (matter.category == emergency.matter or load_rules().confusable(matter.category, emergency.matter))
+    return bool(matter and matter.emergency and akin)
 
 
 async def _file(turn: Turn, utterance: Utterance, u: Understanding, telling: Telling, taken: tuple[Earlier, ...]) -> None:
     matches = matches_of(turn, utterance, telling)
     joined = next((m for m in matches if m.verdict == "join"), None)
     known = turn.memory.matters.get(joined.matter) if joined else None
-    if telling.emergency and not (known and known.emergency):
+    if telling.emergency and not knows_of(known, telling.emergency):
         await guide(turn, telling)
     receipt = await turn.ports.intake.create_report(report_of(turn, u, telling, taken, matches))
     before = turn.memory.matters.get(receipt.ticket.id)

@@ -132,13 +132,18 @@ class LocalIntake:
         return self._placed(ticket, supplement.place, supplement.masked, voice)
 
     def _gathered(self, ticket: TicketView, told: Judgement) -> TicketView:
-        """As the API does: what is still open of a candidate's category."""
+        """As the API does: what is still open of a candidate's category; an emergency told later names it and waits for nobody."""
         found = with_later(ticket.judgement, told) if ticket.state == "candidate" else ticket.judgement
+        alarmed: dict[str, object] = {}
+        if told.emergency and ticket.urgency != "emergency":
+            alarmed = {"urgency": "emergency", "state": "accepted" if ticket.state == "candidate" else ticket.state}
+            found = told if ticket.state == "candidate" else found
         matter = self.taxonomy.matter(found.category or "")
         if found is ticket.judgement or matter is None:
-            return ticket
+            return self._update(ticket, **alarmed) if alarmed else ticket
         named = {"category": matter.id, "category_name": matter.name, "category_confidence": found.confidence, "level": matter.level}
-        return self._update(ticket, judgement=found, title=title_of(_as_place(ticket.place), matter.name, ticket.description), **named)
+        title = title_of(_as_place(ticket.place), matter.name, ticket.description)
+        return self._update(ticket, judgement=found, title=title, **named, **alarmed)
 
     def _placed(self, ticket: TicketView, told: PlaceIn, text: str, voice: Voice) -> TicketView:
         place = completed(_as_place(ticket.place), _as_place(told), text, voice, ticket.category, load_rules())

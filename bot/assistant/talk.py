@@ -10,7 +10,7 @@ from bot.assistant.asked import asked_words
 from bot.assistant.assemble import household_of, sketches_of, utterance_of, vectors_of
 from bot.assistant.commands import my_matters
 from bot.assistant.evidence import fetch_media, matter_of_album, note_media
-from bot.assistant.filing import Telling, file_report, guide, judgement, place_in
+from bot.assistant.filing import Telling, file_report, guide, judgement, knows_of, place_in
 from bot.assistant.incidents import point_to_incident
 from bot.assistant.memory import OpenMatter
 from bot.assistant.progress import edit_group_card, progress_words, remember_ticket
@@ -46,7 +46,6 @@ async def hear_talk(turn: Turn) -> None:
     outcome = turn.outcome
     outcome.kind, outcome.understanding = u.kind, u
     outcome.category, outcome.confidence = u.category.best, u.category.confidence
-    outcome.emergency = u.emergency is not None
     await heed_flood(turn)
     if await _edited(turn, u) or await _album(turn, u) or await _answered(turn, utterance, u) or await answered_after_all(turn, u):
         pass
@@ -108,7 +107,7 @@ async def _add_to_matter(turn: Turn, utterance: Utterance, u: Understanding, fou
         matter = turn.memory.matters.get(awaited.ticket)
     # who asks after a matter they know fears more than they see: there words of danger count, a guess of the model does not
     alarm = u.emergency and (u.kind == "supplement" or matter is None or u.emergency.cues)
-    if alarm and not turn.is_staff and not (matter and matter.emergency):
+    if u.emergency and alarm and not turn.is_staff and not knows_of(matter, u.emergency):
         await file_report(turn, utterance, u)
         return
     if matter is None and u.kind == "supplement" and says_only_place(utterance.text, u.place):

@@ -46,7 +46,7 @@ class Ports:
 
 @dataclass(slots=True)
 class Outcome:
-    """What was made of one message: the fields `minhu replay` writes."""
+    """What was made of one message: the fields `minhu replay` writes. `emergency`: it raised the alarm; a matter is alarmed once."""
 
     kind: Kind = "chat"
     matters: list[str] = field(default_factory=list)

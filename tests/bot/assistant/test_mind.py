@@ -262,6 +262,31 @@ async def test_an_edit_that_tells_of_gas_is_guided_at_once(stage: Stage) -> None
     assert said[0].urgent
 
 
+async def test_a_quarrel_of_this_morning_does_not_swallow_the_call_for_help_of_tonight(stage: Stage) -> None:
+    await stage.say("u1", "4栋那对夫妻又在吵，听得出女的被打过好多次")
+    said = await stage.say("u2", "来人啊，4栋1103在打人，女的喊救命，砸东西的声音！正在打", after_s=7200)
+    assert "110" in said[0].text
+    assert stage.outcome.emergency
+    assert [t.urgency for t in stage.tickets] == ["normal", "emergency"]
+    await stage.say("u3", "我也听到了，11楼，女的在喊“别打了”", after_s=60)
+    assert not stage.outcome.emergency, "a matter is alarmed once"
+    assert [t.affected_people for t in stage.tickets] == [1, 2]
+
+
+async def test_what_turns_into_an_emergency_while_it_is_told_stays_one_matter(stage: Stage) -> None:
+    await stage.say("u1", "2栋墙皮有点鼓起来了")
+    said = await stage.say("u1", "2栋那面墙塌了，压到人了", after_s=60)
+    assert "119" in said[0].text
+    assert [(t.category, t.urgency) for t in stage.tickets] == [("safety.collapse", "emergency")]
+
+
+async def test_a_second_danger_under_the_talk_of_the_first_is_heard(stage: Stage) -> None:
+    await stage.say("u1", "2栋1单元楼道里好大一股煤气味，头都晕了")
+    said = await stage.say("u2", "5栋9楼着火了，窗户往外冒黑烟", reply_to="m1", after_s=60)
+    assert "不坐电梯" in said[0].text
+    assert [t.category for t in stage.tickets] == ["safety.gas_leak", "safety.fire"]
+
+
 async def test_a_muted_group_is_not_even_spoken_to_about_an_alarm(stage: Stage) -> None:
     muted = Stage(settings=ChatSettings(muted=True, quiet_from=0, quiet_to=0), understander=stage.understander)
     assert await muted.say("u1", "2栋1单元楼道里好大一股煤气味，头都晕了") == []
