@@ -34,6 +34,8 @@ MIN_CLAUSE = 6
 MIN_TOLD, MAX_CLAUSES = 3, 12
 """A clause of less tells nothing; nobody asks after more matters in one message."""
 ALSO_MIN = 0.5
+LED_SHARE = 0.6
+"""Of the ranking that an alarm's matter is given where the words themselves rank it lower."""
 _TOLD: frozenset[Kind] = frozenset({"report", "question", "supplement", "follow_up"})
 
 
@@ -315,6 +317,6 @@ def _led_by(category: RankedCategory, emergency: Emergency) -> RankedCategory:
     if category.best == emergency.matter:
         return replace(category, accepted=True)
     rest = tuple((m, p) for m, p in category.top if m != emergency.matter)
-    share = max(0.6, dict(category.top).get(emergency.matter, 0.0))
+    share = max(LED_SHARE, dict(category.top).get(emergency.matter, 0.0))
     left = sum(p for _, p in rest) or 1.0
     return RankedCategory(((emergency.matter, share), *((m, p * (1 - share) / left) for m, p in rest[:4])), accepted=True)

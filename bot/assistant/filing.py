@@ -18,6 +18,7 @@ from bot.wording import choose, say
 from intake_api.contracts import Judgement, PlaceIn, Receipt, ReportIn, Suggestion, TicketKind, TicketView
 from nlp.match import match
 from nlp.match_rules import load_rules
+from nlp.pipeline import LED_SHARE
 from nlp.place import merge_places
 from nlp.privacy import mask
 from nlp.schema import Earlier, Emergency, Match, Place, RankedCategory, Understanding, Utterance
@@ -69,42 +70,53 @@ def _place_in(turn: Turn, text: str) -> Place:
 
 
 def matches_of(turn: Turn, utterance: Utterance, telling: Telling) -> list[Match]:
-    """The chat's matters with the probability that this telling is one of them. An emergency joins none that was calm, of something
-    else, and silent for a while: it is suggested there, and has a ticket and times of its own."""
+    """The chat's matters with the probability that this telling is one of them. An emergency joins none that is of another danger, or
+    that was calm, of something else, and silent for a while, unless it quotes it: it is suggested there, and has a ticket of its own."""
     known = sketches_of(turn)
     found = match(
         telling.text, telling.category, telling.place, turn.message.at, turn.person, known, taxonomy=turn.ports.taxonomy,
         vectors=vectors_of(turn, telling.text, known), home=utterance.home, previous=utterance.previous,
         quoted=utterance.quoted.matters if utterance.quoted else (),
     )  # fmt: skip
-    return [replace(m, verdict="suggest") if m.verdict == "join" and _worse_than(turn, m, telling) else m for m in found]
+    quoted = utterance.quoted.matters if utterance.quoted else ()
+    worse = {m.matter for m in found if m.verdict == "join" and m.matter not in quoted and _worse_than(turn, m, telling)}
+    return [replace(m, verdict="suggest") if m.matter in worse else m for m in found]
 
 
 def _worse_than(turn: Turn, found: Match, telling: Telling) -> bool:
     known = turn.memory.matters.get(found.matter)
-    if telling.emergency is None or known is None or known.emergency or known.category == telling.emergency.matter:
+    if telling.emergency is None or known is None or known.category == telling.emergency.matter:
         return False
+    if known.alarmed:
+        return not knows_of(turn, known, telling)
     return turn.message.at - known.last_at > TURNS_WITHIN
 
 
-def knows_of(matter: OpenMatter | None, emergency: Emergency) -> bool:
-    """Whether this danger, or one told in the same words, was called out in this matter already."""
-    akin = matter is not None and (matter.category == emergency.matter or load_rules().confusable(matter.category, emergency.matter))
-    return bool(matter and matter.emergency and akin)
+def knows_of(turn: Turn, matter: OpenMatter | None, told: Telling | Understanding) -> bool:
+    """Whether the danger told of was called out in this matter already, and has not been settled since: the same, one told in the same
+    words, or one that its words do not name while the other is being talked about."""
+    emergency = told.emergency
+    if emergency is None or matter is None or matter.settled or not matter.alarmed:
+        return False
+    named = emergency.cues or (told.category.best == emergency.matter and told.category.confidence > LED_SHARE)
+    if not named and turn.message.at - matter.last_at <= TURNS_WITHIN:
+        return True
+    return any(one == emergency.matter or load_rules().confusable(one, emergency.matter) for one in matter.alarmed)
 
 
 async def _file(turn: Turn, utterance: Utterance, u: Understanding, telling: Telling, taken: tuple[Earlier, ...]) -> None:
     matches = matches_of(turn, utterance, telling)
     joined = next((m for m in matches if m.verdict == "join"), None)
     known = turn.memory.matters.get(joined.matter) if joined else None
-    if telling.emergency and not knows_of(known, telling.emergency):
+    if telling.emergency and not knows_of(turn, known, telling):
         await guide(turn, telling)
     receipt = await turn.ports.intake.create_report(report_of(turn, u, telling, taken, matches))
     before = turn.memory.matters.get(receipt.ticket.id)
     new_voice = receipt.first_of_person or (receipt.outcome == "already" and not (before and turn.person in before.senders))
     matter = remember_ticket(turn, receipt.ticket)
     _grow(turn, matter, telling, taken)
-    matter.emergency = matter.emergency or bool(telling.emergency)
+    if telling.emergency and not knows_of(turn, matter, telling):
+        matter.alarmed.append(telling.emergency.matter)
     turn.outcome.matters.append(matter.id)
     await fetch_media(turn, matter.id, [e.message_id for e in taken])
     await acknowledge(turn, receipt, matter, u, telling, new_voice)

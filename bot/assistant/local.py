@@ -133,13 +133,15 @@ class LocalIntake:
 
     def _gathered(self, ticket: TicketView, told: Judgement) -> TicketView:
         """As the API does: what is still open of a candidate's category; an emergency told later names it and waits for nobody."""
-        found = with_later(ticket.judgement, told) if ticket.state == "candidate" else ticket.judgement
+        known, open_still = ticket.judgement or told, ticket.state == "candidate"
+        found = with_later(known, told) if open_still else known
         alarmed: dict[str, object] = {}
         if told.emergency and ticket.urgency != "emergency":
-            alarmed = {"urgency": "emergency", "state": "accepted" if ticket.state == "candidate" else ticket.state}
-            found = told if ticket.state == "candidate" else found
+            alarmed = {"urgency": "emergency", "state": "accepted" if open_still else ticket.state}
+            category = told.category if open_still and told.category else found.category
+            found = found.model_copy(update={"emergency": True, "cues": told.cues, "call": told.call, "category": category})
         matter = self.taxonomy.matter(found.category or "")
-        if found is ticket.judgement or matter is None:
+        if found is known or matter is None:
             return self._update(ticket, **alarmed) if alarmed else ticket
         named = {"category": matter.id, "category_name": matter.name, "category_confidence": found.confidence, "level": matter.level}
         title = title_of(_as_place(ticket.place), matter.name, ticket.description)

@@ -36,7 +36,7 @@ class OpenMatter(BaseModel):
     """A matter this chat knows. `id` is the ticket's. `texts` are masked; `senders` are handles; `message_ids` for quotes.
 
     `carded`: its card stands in the chat (`reply_to`, `thread_id`: where). `pinned`: a location message says where it is.
-    `unlike`: words that a person took apart from it.
+    `unlike`: words that a person took apart from it. `alarmed`: the dangers that were called out in it (ids of matters).
     """
 
     id: str
@@ -49,7 +49,7 @@ class OpenMatter(BaseModel):
     first_at: datetime
     last_at: datetime
     settled: bool = False
-    emergency: bool = False
+    alarmed: list[str] = []
     state: str = "candidate"
     version: int = 0
     carded: bool = False
@@ -213,7 +213,7 @@ def matter_from_ticket(ticket: TicketView, place: Place) -> OpenMatter:
         settled=ticket.state in SETTLED_STATES,
         state=ticket.state,
         version=ticket.version,
-        emergency=ticket.urgency == "emergency",
+        alarmed=[ticket.category or ""] if ticket.urgency == "emergency" else [],
         pinned=ticket.place.lat is not None,
         affected=ticket.affected_people,
         unlike=ticket.unlike,

@@ -59,6 +59,7 @@ def _hand_on(memory: ChatMemory, merged: OpenMatter, into_id: str) -> None:
     else:
         into.message_ids = list(dict.fromkeys([*merged.message_ids, *into.message_ids]))
         into.senders = list(dict.fromkeys([*merged.senders, *into.senders]))
+        into.alarmed = list(dict.fromkeys([*merged.alarmed, *into.alarmed]))
     memory.recent = [replace(e, matters=_instead(e.matters, merged.id, into_id)) for e in memory.recent]
     for awaited in memory.awaited:
         awaited.ticket = into_id if awaited.ticket == merged.id else awaited.ticket

@@ -94,9 +94,9 @@ async def _answered(turn: Turn, utterance: Utterance, u: Understanding) -> bool:
 
 async def _alarm(turn: Turn, matter: OpenMatter, u: Understanding) -> None:
     """UN6: an emergency told in later words is guided like one told at first."""
-    if u.emergency and not matter.emergency:
+    if u.emergency and not knows_of(turn, matter, u):
         await guide(turn, Telling(u.masked.text, u.category, merge_places(u.place, matter.place), u.emergency))
-        matter.emergency = True
+        matter.alarmed.append(u.emergency.matter)
 
 
 async def _add_to_matter(turn: Turn, utterance: Utterance, u: Understanding, found: Belonging) -> None:
@@ -106,8 +106,9 @@ async def _add_to_matter(turn: Turn, utterance: Utterance, u: Understanding, fou
     if matter is None and awaited and _names_place(turn, u):
         matter = turn.memory.matters.get(awaited.ticket)
     # who asks after a matter they know fears more than they see: there words of danger count, a guess of the model does not
-    alarm = u.emergency and (u.kind == "supplement" or matter is None or u.emergency.cues)
-    if u.emergency and alarm and not turn.is_staff and not knows_of(matter, u.emergency):
+    if u.emergency and u.kind != "supplement" and matter and not u.emergency.cues:
+        u = replace(u, emergency=None)
+    if u.emergency and not turn.is_staff and not knows_of(turn, matter, u):
         await file_report(turn, utterance, u)
         return
     if matter is None and u.kind == "supplement" and says_only_place(utterance.text, u.place):

@@ -280,11 +280,28 @@ async def test_what_turns_into_an_emergency_while_it_is_told_stays_one_matter(st
     assert [(t.category, t.urgency) for t in stage.tickets] == [("safety.collapse", "emergency")]
 
 
-async def test_a_second_danger_under_the_talk_of_the_first_is_heard(stage: Stage) -> None:
+@pytest.mark.parametrize("where", ["5栋9楼", "2栋1单元"])
+async def test_a_second_danger_under_the_talk_of_the_first_is_heard_once(stage: Stage, where: str) -> None:
     await stage.say("u1", "2栋1单元楼道里好大一股煤气味，头都晕了")
-    said = await stage.say("u2", "5栋9楼着火了，窗户往外冒黑烟", reply_to="m1", after_s=60)
+    said = await stage.say("u2", f"{where}着火了，窗户往外冒黑烟", after_s=60)
     assert "不坐电梯" in said[0].text
     assert [t.category for t in stage.tickets] == ["safety.gas_leak", "safety.fire"]
+    said = await stage.say("u3", f"火越来越大了，{where}快救火", after_s=60)
+    assert not any("不坐电梯" in s.text for s in said)
+
+
+async def test_an_edit_that_tells_of_a_second_danger_is_guided(stage: Stage) -> None:
+    await stage.say("u1", "2栋1单元楼道里好大一股煤气味，头都晕了")
+    said = await stage.say("u1", "2栋1单元着火了，有人困在里面", message_id="m1", kind="edit", edit_version=1, after_s=60)
+    assert said[0].urgent
+    assert stage.outcome.emergency
+
+
+async def test_who_quotes_a_matter_goes_on_with_it_however_late(stage: Stage) -> None:
+    await stage.say("u1", "2栋墙皮有点鼓起来了")
+    await stage.say("u1", "2栋那面墙塌了，压到人了", reply_to="m1", after_s=3600)
+    assert [(t.category, t.urgency) for t in stage.tickets] == [("safety.collapse", "emergency")]
+    assert stage.outcome.emergency
 
 
 async def test_a_muted_group_is_not_even_spoken_to_about_an_alarm(stage: Stage) -> None:
