@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from models.cards import SHIPPED
 from models.csv_files import Table, TableError
 from nlp.classify import rank
-from nlp.encoder import Encoder, load_encoder
+from nlp.encoder import Encoder, JoinedEncoder, OnnxEncoder, load_encoder
 from nlp.gate import choose_kind, kind_scores
 from nlp.grams import Description
 from nlp.linear import LinearModel
@@ -16,7 +17,7 @@ from nlp.schema import Utterance
 from nlp.taxonomy import load_taxonomy
 from nlp.text import normalise
 
-DETAIL_CHARS = 120
+DETAIL_CHARS = 200
 Answer = Callable[[Mapping[str, str]], tuple[str, float]]
 
 
@@ -26,10 +27,23 @@ def describe_letter(title: str, detail: str) -> Description:
     return Description({"title": title, "whole": f"{title}\n{detail}".strip()})
 
 
-def shipped_encoder(threads: int = 1) -> Encoder | None:
-    """The newest encoder of models/shipped, or None where there is none. Raises EncoderError when it is damaged."""
-    folder = newest(SHIPPED, "encoder")
+def shipped_encoder(threads: int = 1, name: str = "encoder", shipped: Path = SHIPPED) -> Encoder | None:
+    """The newest encoder of models/shipped (`encoder`: of chats, `documents`: of documents and letters), or None where there is none.
+    Raises EncoderError when it is damaged."""
+    folder = newest(shipped, name)
     return load_encoder(folder, threads) if folder else None
+
+
+def both_encoders(threads: int = 1, shipped: Path = SHIPPED) -> JoinedEncoder | None:
+    """The shipped encoders of chats and of documents as one, None where one of them is missing."""
+    found = [e for name in ("encoder", "documents") if isinstance(e := shipped_encoder(threads, name, shipped), OnnxEncoder)]
+    return JoinedEncoder(found) if len(found) > 1 else None
+
+
+def encoder_beside(model: LinearModel, threads: int = 1, shipped: Path = SHIPPED) -> Encoder | None:
+    """What votes beside a model: the shipped encoder of chats, or both; None where it asks neither."""
+    found = (make(threads, shipped=shipped) for make in (shipped_encoder, both_encoders))
+    return next((encoder for encoder in found if encoder and model.has_head_for(encoder.name)), None)
 
 
 def letter_words(title: str, detail: str) -> str:

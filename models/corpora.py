@@ -115,6 +115,11 @@ def hotline_items(folder: Path) -> list[tuple[str, str, str]]:
     return [(r["title"], r["body"], r["reply"]) for r in _rows(_file(folder, "letters/fuzhou_12345.csv"))]
 
 
+def topic_letters(folder: Path) -> list[tuple[str, str]]:
+    """`hot_topics/letters.csv`: (title, detail); none of them carries a label here."""
+    return [(r["title"], r["detail"]) for r in _rows(_file(folder, "hot_topics/letters.csv"))]
+
+
 def question_pairs(folder: Path) -> list[tuple[str, str, str]]:
     """`pairs/lcqmc_dev.tsv`: (question, one that means the same, one that only looks alike or ""), where both were judged."""
     same: dict[str, list[str]] = {}

@@ -12,11 +12,11 @@ from models.calibrate import softmax, temperature
 from models.corpora import Letter
 from models.fit import Fitted, Recipe, fit
 from models.talks import is_held_out
-from nlp.encoder import Encoder, OnnxEncoder
+from nlp.encoder import Encoder, JoinedEncoder, OnnxEncoder
 from nlp.grams import Description, Field
 from nlp.linear import LinearModel
 
-NAME = "letters_v8"
+NAME = "letters_v9"
 FOLDS = 5
 RECIPE = Recipe(
     {"title": Field((1, 4), 2, 0.7), "whole": Field((1, 4), 2, 1.0)},
@@ -40,7 +40,7 @@ def train_letters(letters: Sequence[Letter], dev: Sequence[Letter] = (), encoder
         logits, right = _out_of_fold(letters, described)
     fitted.config["task"] = "letters"
     fitted.config["temperature"] = temperature(logits, right)
-    if not dev and isinstance(encoder, OnnxEncoder) and "letters" in encoder.heads:
+    if not dev and isinstance(encoder, OnnxEncoder | JoinedEncoder) and "letters" in encoder.heads:
         _join(fitted, letters, (logits, right), encoder)
     return fitted
 
@@ -58,7 +58,7 @@ def _out_of_fold(letters: Sequence[Letter], described: Sequence[Description]) ->
     return np.array(logits)[back], np.array(right)[back]
 
 
-def _join(fitted: Fitted, letters: Sequence[Letter], unseen: tuple[Any, Any], encoder: OnnxEncoder) -> None:
+def _join(fitted: Fitted, letters: Sequence[Letter], unseen: tuple[Any, Any], encoder: OnnxEncoder | JoinedEncoder) -> None:
     """Puts the encoder's head beside the words; share and temperature are those of the least logarithmic loss."""
     head, labels = encoder.heads["letters"], fitted.config["labels"]
     table = head.weights[:, [head.labels.index(label) for label in labels]]

@@ -98,8 +98,8 @@ def sample_exam() -> Exam:
 
 
 def composed_exam(refuse: dict[str, list[str]]) -> Exam:
-    """Documents written for this project, each followed by questions ("? ") and the words of it that answer ("= ", line breaks left out), to learn from.
-    Raises ValueError with file and line where an answer does not stand in its document."""
+    """Documents written for this project, each followed by questions ("? ") and the words of it that answer ("= ", line breaks left
+    out), which nothing was fitted on. Raises ValueError where an answer does not stand in its document."""
     documents, asked = [], []
     for path in sorted(COMPOSED.glob("*.txt")):
         for number, part in enumerate(re.split(r"^# ", path.read_text(encoding="utf8"), flags=re.M)[1:], 1):
@@ -109,7 +109,7 @@ def composed_exam(refuse: dict[str, list[str]]) -> Exam:
             told = [line for line in lines if line.startswith(("? ", "= "))]
             for question, answer in zip(told[::2], told[1::2], strict=True):
                 if question[0] != "?" or answer[0] != "=" or answer[2:].strip() not in text.replace("\n", ""):
-                    raise ValueError(f"{path.name}, {title}: {answer[2:22]!r} does not answer {question[2:22]!r} from the words of the document")
+                    raise ValueError(f"{path.name}, {title}: {answer[2:22]!r} is no answer to {question[2:22]!r} from the document's words")
                 asked.append(Question(question[2:].strip(), document.id, answer[2:].strip()))
             documents.append(document)
     return Exam("composed", documents, asked, refuse)

@@ -146,8 +146,8 @@ def fit_trust(sets: list[Rows], names: Sequence[str]) -> dict[str, float]:
 
 def show_trust(sets: dict[str, Rows], names: Sequence[str]) -> None:
     """Print how well each base is judged by weights fitted without it, and the weights fitted on all of them."""
-    # replies often answer in words that have nothing to do with the title: they tell about other bases, and are not fitted on
-    used = {name: rows for name, rows in sets.items() if name != "replies"}
+    # replies often answer in words that have nothing to do with the title; the composed base measures: both tell about other bases
+    used = {name: rows for name, rows in sets.items() if name not in ("replies", "composed")}
     for name in ("policies", "idcard", "sample"):
         weights = fit_trust([rows for other, rows in used.items() if not other.startswith(name)], names)
         print(f"{name} left out: {report(*sets[name], weights)}", flush=True)
@@ -161,7 +161,7 @@ def fit_all_trust(every: dict[str, Exam]) -> None:
     parts = {**every, **smaller(every["policies"])}
     show_trust({name: trust_rows(e.base(), e, trust.SIGNS) for name, e in parts.items()}, trust.SIGNS)
     with tempfile.TemporaryDirectory() as folder:
-        encoder: Encoder = load_encoder(newest(SHIPPED, "encoder") or SHIPPED / "encoder")
+        encoder: Encoder = load_encoder(newest(SHIPPED, "documents") or SHIPPED / "documents")
         kept = KeptVectors(Path(folder) / "vectors", encoder, writable=False)
         names = (*trust.SIGNS, trust.MEANING)
         show_trust({name: trust_rows(e.base(encoder, kept), e, names) for name, e in parts.items() if name != "replies"}, names)

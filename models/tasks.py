@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from models import category, kind, letters, ship_encoder
-from models.answering import answer_category, answer_kind, answer_letter, shipped_encoder
+from models import category, kind, letters, ship_documents, ship_encoder
+from models.answering import answer_category, answer_kind, answer_letter, both_encoders, shipped_encoder
 from models.cards import SHIPPED, write_json, write_trained_card
 from models.corpora import Letter, transcript_reports, transcripts
 from models.corpora import letters as read_letters
@@ -70,7 +70,7 @@ def build_kind(data: Path, progress: Progress) -> tuple[Fitted, Figures]:
 def build_letters(data: Path, progress: Progress) -> tuple[Fitted, Figures]:
     progress("letters: fitting")
     dev = read_letters(data, "dev")
-    encoder = shipped_encoder(threads=2)
+    encoder = both_encoders(threads=2)
     fitted = letters.train_letters(read_letters(data, "train"), encoder=encoder)
     model = fitted.runtime()
     figures = {}
@@ -96,6 +96,7 @@ def _letters_of(path: Path) -> list[Letter]:
     return found
 
 
+ENCODERS = {"encoder": ship_encoder.ship_encoder, "documents": ship_documents.ship_documents}
 TASKS = {
     task.name: task
     for task in (
@@ -120,8 +121,8 @@ REFERENCE = (
 def ship(name: str, data: Path, shipped: Path = SHIPPED, progress: Progress = print) -> Figures:
     """Builds a task and writes its whole folder: model, config, figures in the card, reference answers."""
     started = time.monotonic()
-    if name == "encoder":
-        return ship_encoder.ship_encoder(data, shipped, progress)
+    if name in ENCODERS:
+        return ENCODERS[name](data, shipped, progress)
     task = TASKS[name]
     fitted, figures = task.build(data, progress)
     folder = shipped / str(fitted.config["name"])

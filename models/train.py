@@ -7,9 +7,9 @@ import sys
 
 from models.cards import SHIPPED
 from models.corpora import DataMissingError, data_folder
-from models.tasks import TASKS, ship
+from models.tasks import ENCODERS, TASKS, ship
 
-ORDER = ("encoder", *TASKS)
+ORDER = (*ENCODERS, *TASKS)
 
 
 def main(argv: list[str] | None = None) -> int:

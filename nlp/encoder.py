@@ -90,7 +90,7 @@ class OnnxEncoder:
             self._tokenizer.enable_truncation(self._pieces)
             self.heads = _heads(folder, config.get("heads", {}))
         except Exception as error:  # tokenizers and onnxruntime raise bare Exceptions for a damaged file
-            raise EncoderError(f"{folder} holds no usable encoder ({error}); run: minhu models ship --task encoder") from error
+            raise EncoderError(f"{folder} holds no usable encoder ({error}); run: minhu models ship --task {_task(folder)}") from error
 
     @property
     def name(self) -> str:
@@ -111,7 +111,7 @@ class OnnxEncoder:
     def judge(self, task: str, text: str) -> Floats:
         """[labels] logits of one text by the head `task`. Raises KeyError where the encoder has none."""
         head = self.heads[task]
-        return head.logits(self._first(text) if head.reads == "first" else self._run(self._tokenizer.encode(text).ids)[0])
+        return head.logits(self._first(text) if head.reads == "first" else self.encode([text])[0])
 
     def situation(self, text: str) -> dict[str, Floats]:
         """Every head that reads a message in its situation (nlp.context) → its [labels] logits, by one run for all."""
@@ -135,6 +135,35 @@ def _heads(folder: Path, described: Mapping[str, Any]) -> dict[str, Head]:
 
     tensors = load_file(folder / "heads.safetensors") if described else {}
     return {task: Head(tuple(row["labels"]), tensors[task], row["reads"]) for task, row in described.items()}
+
+
+class JoinedEncoder:
+    """Several tuned encoders as one, for what has time: their vectors side by side; a head they share answers by their mean."""
+
+    def __init__(self, encoders: Sequence[OnnxEncoder]) -> None:
+        self._encoders = tuple(encoders)
+        common = set.intersection(*({task for task, head in e.heads.items() if head.reads == "vectors"} for e in encoders))
+        self.heads = {task: _beside([e.heads[task] for e in encoders]) for task in sorted(common)}
+
+    @property
+    def name(self) -> str:
+        return "+".join(e.name for e in self._encoders)
+
+    @property
+    def dimensions(self) -> int:
+        return sum(e.dimensions for e in self._encoders)
+
+    def encode(self, texts: Sequence[str], purpose: Purpose = "query") -> Floats:
+        """[n, dimensions], each part of length 1."""
+        return np.hstack([e.encode(texts, purpose) for e in self._encoders])
+
+
+def _beside(heads: Sequence[Head]) -> Head:
+    """Over vectors side by side, the mean of what each head says of its own."""
+    labels = heads[0].labels
+    tables = [head.weights[:, [head.labels.index(label) for label in labels]] / len(heads) for head in heads]
+    weights = np.vstack([*(table[:-1] for table in tables), np.sum([table[-1] for table in tables], axis=0)])
+    return Head(labels, np.asarray(weights, np.float32), "vectors")
 
 
 class SentenceTransformerEncoder:
@@ -167,11 +196,16 @@ class SentenceTransformerEncoder:
         return np.asarray(vectors, np.float32)
 
 
+def _task(folder: Path) -> str:
+    """The task that ships the folder: documents_v1 → documents."""
+    return "documents" if folder.name.startswith("documents") else "encoder"
+
+
 def load_encoder(where: str | Path, threads: int = 1) -> Encoder:
     """A folder with encoder.onnx → OnnxEncoder; anything else is a sentence-transformers model. Raises EncoderError."""
     folder = Path(where)
     if (folder / "encoder.onnx").exists():
         return OnnxEncoder(folder, threads)
     if isinstance(where, Path):
-        raise EncoderError(f"{folder} holds no encoder.onnx; run: minhu models ship --task encoder")
+        raise EncoderError(f"{folder} holds no encoder.onnx; run: minhu models ship --task {_task(folder)}")
     return SentenceTransformerEncoder(where)

@@ -44,6 +44,7 @@ class Tuning(BaseModel):
     b: float
     whole_document: float
     synonym_weight: float
+    coverage: float
     meaning_weight: float
     nearest: int
     candidates: int
@@ -88,7 +89,8 @@ class TermsOfUse(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A passage with what found it: its share of the best score by words, its cosine (None without an encoder), both together."""
+    """A passage with what found it: its score by words (nearly 1 where they are all met), its cosine (None without an encoder), and both
+    together."""
 
     row: int
     words: float
@@ -218,7 +220,7 @@ class Base:
             return Look(question, np.zeros(len(self.passages), np.float32), [])
         question = plain(question)
         words = self.word_scores(question)
-        share = words / max(float(words.max()), 1e-6)
+        share = words / max(self._full_score(question, words), 1e-6)
         cosines = self.meaning.cosines(question, self.tuned.nearest) if self.meaning else None
         total = share if cosines is None else share + self.tuned.meaning_weight * cosines
         total = np.where(self._citable(today, area, for_staff), total, -np.inf)
@@ -231,6 +233,13 @@ class Base:
             if np.isfinite(total[i]) and (share[i] > 0 or cosines is not None)
         ]
         return Look(question, words, found)
+
+    def _full_score(self, question: str, words: Floats) -> float:
+        """What a passage scores that is told of in full: the best score found, and by the part `coverage` what a passage with all words
+        of the question would have. Where the best holds few of them, the words of all passages weigh less beside meaning."""
+        rarity = sum(self.by_passage.idf_of(term) for term in set(terms(question)))
+        ideal = (self.tuned.k1 + 1) * (1 + self.tuned.whole_document) * rarity
+        return (1 - self.tuned.coverage) * float(words.max()) + self.tuned.coverage * ideal
 
     def answer_from(self, look: Look) -> Answer | None:
         """As `answer`, from what was found already."""

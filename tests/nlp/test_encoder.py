@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nlp.encoder import EncoderError, OnnxEncoder, load_encoder
+from nlp.encoder import EncoderError, JoinedEncoder, OnnxEncoder, load_encoder
 
 FOLDER = Path(__file__).parents[2] / "models" / "shipped" / "encoder_v8"
 
@@ -43,6 +43,18 @@ def test_meaning_beats_shared_words(encoder: OnnxEncoder) -> None:
 
 def test_query_and_passage_differ(encoder: OnnxEncoder) -> None:
     assert not np.allclose(encoder.encode(["办居住证"], "query"), encoder.encode(["办居住证"], "passage"))
+
+
+def test_encoders_side_by_side_answer_by_their_mean(encoder: OnnxEncoder) -> None:
+    other = OnnxEncoder(FOLDER.parent / "documents_v1")
+    both, text = JoinedEncoder([encoder, other]), "小区门口的路灯坏了半个月没人修"
+    (vector,) = both.encode([text])
+    assert vector.shape == (both.dimensions,) == (encoder.dimensions + other.dimensions,)
+    head = both.heads["letters"]
+    told = [dict(zip(e.heads["letters"].labels, e.judge("letters", text), strict=True)) for e in (encoder, other)]
+    mean = [(told[0][label] + told[1][label]) / 2 for label in head.labels]
+    assert np.allclose(head.logits(vector), mean, atol=1e-3)
+    assert set(both.heads) == {"letters"}, "what only one of them answers is not asked of both"
 
 
 def test_a_damaged_folder_is_named_with_its_remedy(tmp_path: Path) -> None:
