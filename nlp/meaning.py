@@ -15,6 +15,8 @@ Floats = NDArray[np.float32]
 CHUNK = 64
 _SAMPLE = 256
 _OPENING_CHARS = 30
+_TAUGHT = 10_000
+"""Vectors that the index sees at a time; as many, evenly drawn, set the range of its bytes."""
 _COARSE_FROM = 20_000
 """Passages from which vectors are kept as bytes: a quarter of the memory, the same first ten."""
 
@@ -41,10 +43,10 @@ class Meaning:
         asked = encoder.encode(openings, "query").mean(0) if openings else common
         kind = faiss.ScalarQuantizer.QT_8bit if len(vectors) >= _COARSE_FROM else faiss.ScalarQuantizer.QT_fp16
         index = faiss.IndexScalarQuantizer(encoder.dimensions, kind, faiss.METRIC_INNER_PRODUCT)
-        centred = unit(vectors - common)
         if len(vectors):
-            index.train(centred)
-            index.add(centred)
+            index.train(unit(vectors[:: -(-len(vectors) // _TAUGHT)] - common))
+            for start in range(0, len(vectors), _TAUGHT):  # never all of them twice in memory
+                index.add(unit(vectors[start : start + _TAUGHT] - common))
         return cls(encoder, index, common, asked, len(vectors))
 
     def cosines(self, question: str, nearest: int) -> Floats:

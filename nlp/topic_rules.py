@@ -56,7 +56,7 @@ class LiveRules(BaseModel):
 
 
 class TopicRules(BaseModel):
-    """`weights`: evidence → weight of a logistic model; the second set is for when no category model is there."""
+    """`weights`: evidence → weight of a logistic model; the second set is for when no model is there."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -71,7 +71,7 @@ class TopicRules(BaseModel):
     heat: HeatTerms
     live: LiveRules
     weights: dict[str, float]
-    weights_without_category: dict[str, float]
+    weights_by_words: dict[str, float]
     columns: dict[str, str]
 
     def __hash__(self) -> int:

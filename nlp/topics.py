@@ -11,6 +11,7 @@ from datetime import datetime
 
 import numpy as np
 
+from nlp.encoder import Encoder
 from nlp.heat import heat
 from nlp.letters import Array, Letter, Ranker, Shelf
 from nlp.privacy import mask
@@ -38,18 +39,22 @@ class Topic:
     pairs: tuple[tuple[str, str, float], ...]
 
 
-def find_topics(letters: Sequence[Letter], ranker: Ranker | None = None, rules: TopicRules | None = None) -> list[Topic]:
+def find_topics(
+    letters: Sequence[Letter], ranker: Ranker | None = None, encoder: Encoder | None = None, rules: TopicRules | None = None
+) -> list[Topic]:
     """Every topic of two letters or more, hottest first. The order of the letters does not matter.
 
-    `ranker` (text → category) sharpens the judgement; without it other weights are used. Time is counted back from the newest letter.
+    `ranker` (text → category) and `encoder` together sharpen the judgement; without either words alone judge, by weights of their own.
+    Time is counted back from the newest letter.
     """
     rules = rules or load_topic_rules()
     ordered = sorted(letters, key=lambda x: x.id)
     if len(ordered) < 2:
         return []
-    shelf = Shelf(ordered, rules, ranker)
+    whole = ranker is not None and encoder is not None
+    shelf = Shelf(ordered, rules, ranker, encoder) if whole else Shelf(ordered, rules)
     i, j = shelf.candidates()
-    p = sameness(shelf.evidence(i, j), rules.weights if ranker else rules.weights_without_category) if len(i) else np.zeros(0)
+    p = sameness(shelf.evidence(i, j), rules.weights if whole else rules.weights_by_words) if len(i) else np.zeros(0)
     known = {(a, b): q for a, b, q in zip(i.tolist(), j.tolist(), p.tolist(), strict=True)}
     now = max((x.at for x in ordered if x.at), default=None)
     found = [_topic(shelf, members, known, now, rules) for members in gather(len(ordered), i, j, p, rules)]

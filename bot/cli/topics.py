@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -13,8 +14,9 @@ from bot.errors import UsageError
 from bot.settings import BotSettings
 from models.csv_files import TableError, csv_lines, open_table
 from nlp.classify import rank
+from nlp.encoder import Encoder, EncoderError, load_encoder
 from nlp.letters import Letter, Ranker
-from nlp.pipeline import load_understander
+from nlp.pipeline import load_understander, newest
 from nlp.schema import RankedCategory
 from nlp.text import normalise
 from nlp.topic_rules import load_topic_rules
@@ -39,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
         letters = read_letters(options.input)
     except TableError as error:
         raise UsageError(str(error)) from error
-    topics = find_topics(letters, _ranker())
+    topics = find_topics(letters, *_models())
     shown = topics[: options.top]
     tables = {name: list(table) for name, table in (("pairs", _pairs(topics)), ("members", _members(shown)), ("topics", _topics(shown)))}
     for name, lines in tables.items():
@@ -95,16 +97,22 @@ def _time(text: str) -> datetime | None:
     return None
 
 
-def _ranker() -> Ranker | None:
-    understander = load_understander(BotSettings().models_dir)
-    if understander.models.category is None:
-        print("minhu topics: there is no category model; the judgement is weaker (run: minhu models ship)", file=sys.stderr)
-        return None
+def _models() -> tuple[Ranker | None, Encoder | None]:
+    """What ranks a letter's matter, and what reads its meaning on every core."""
+    folder = BotSettings().models_dir
+    understander, documents = load_understander(folder), newest(folder, "documents")
+    if understander.models.category is None or documents is None:
+        lacking = "category model" if understander.models.category is None else "encoder of documents"
+        print(f"minhu topics: there is no {lacking}; the judgement is weaker (run: minhu models ship)", file=sys.stderr)
+        return None, None
 
     def ranked(text: str) -> RankedCategory:
         return rank(normalise(text).text, understander.models.category, understander.taxonomy)
 
-    return ranked
+    try:
+        return ranked, load_encoder(documents, threads=os.cpu_count() or 1)
+    except EncoderError as error:
+        raise UsageError(str(error)) from error
 
 
 def _topics(topics: Sequence[Topic]) -> Iterator[str]:
