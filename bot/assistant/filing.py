@@ -73,12 +73,11 @@ def matches_of(turn: Turn, utterance: Utterance, telling: Telling) -> list[Match
     """The chat's matters with the probability that this telling is one of them. An emergency joins none that is of another danger, or
     that was calm, of something else, and silent for a while, unless it quotes it: it is suggested there, and has a ticket of its own."""
     known = sketches_of(turn)
+    quoted = utterance.quoted.matters if utterance.quoted else ()
     found = match(
         telling.text, telling.category, telling.place, turn.message.at, turn.person, known, taxonomy=turn.ports.taxonomy,
-        vectors=vectors_of(turn, telling.text, known), home=utterance.home, previous=utterance.previous,
-        quoted=utterance.quoted.matters if utterance.quoted else (),
+        vectors=vectors_of(turn, telling.text, known), home=utterance.home, previous=utterance.previous, quoted=quoted,
     )  # fmt: skip
-    quoted = utterance.quoted.matters if utterance.quoted else ()
     worse = {m.matter for m in found if m.verdict == "join" and m.matter not in quoted and _worse_than(turn, m, telling)}
     return [replace(m, verdict="suggest") if m.matter in worse else m for m in found]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nlp.split import MAX_CHARS, clause_at, cut_long, sentences, split
@@ -62,11 +62,12 @@ def test_the_clause_of_a_place_inside_a_piece() -> None:
 
 
 @given(st.text(alphabet="第一二三条章、（）()1234.。；：，\n 甲乙丙|元", max_size=600))
+@example(".\n1\n.")
 def test_nothing_is_invented_and_pieces_stay_small(text: str) -> None:
+    without_pages = "\n".join(line for line in text.split("\n") if not line.strip().isdigit())
     for piece in split(text, 80):
         if not piece.table:
-            left = iter(bare(text))
-            assert all(c in left for c in bare(piece.text)), "every character of the text, in its order; a page's number may be left out"
+            assert bare(piece.text) in bare(text) or bare(piece.text) in bare(without_pages)
             assert len(piece.text) <= 80 + 1
 
 
