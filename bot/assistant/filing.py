@@ -180,10 +180,12 @@ def judgement(u: Understanding, telling: Telling) -> Judgement:
 
 
 def place_in(place: Place, turn: Turn, earlier: Iterable[str] = ()) -> PlaceIn:
-    """The place of the words, with the pin of a location message where there is one."""
-    pin = pin_of(turn, earlier)
+    """The place of the words, with the pin of a location message where there is one. Who names no estate, road or spot speaks of
+    their own estate, if their name in the group tells it ("沐塘7-1104", and the property company's "星耀管家")."""
+    pin, home = pin_of(turn, earlier), home_of(turn)
+    own = home.estate if home and not (place.road or place.spot) else None
     return PlaceIn(
-        text=place.text[:500], estate=place.estate, building=place.building, unit=place.unit, floor=place.floor, room=place.room,
+        text=place.text[:500], estate=place.estate or own, building=place.building, unit=place.unit, floor=place.floor, room=place.room,
         road=place.road, spot=place.spot, lat=pin.lat if pin else None, long=pin.long if pin else None,
     )  # fmt: skip
 

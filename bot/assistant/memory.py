@@ -7,6 +7,7 @@ because open matters are rebuilt from the intake API.
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
@@ -84,7 +85,8 @@ class OpenMatter(BaseModel):
         self.last_at = max(self.last_at, at)
 
     def is_placed(self) -> bool:
-        return self.pinned or not self.place.is_empty()
+        """Whether anybody has said where it is; an estate that only the reporter's name tells leads nobody to a door."""
+        return self.pinned or bool(self.place.text) or not replace(self.place, estate=None).is_empty()
 
 
 class KnownIncident(BaseModel):

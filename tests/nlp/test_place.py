@@ -60,6 +60,9 @@ def fields(place: Place) -> dict[str, str]:
         ("我住6单元不是5单元", {"unit": "6"}),
         ("38号门口的沟堵了", {"building": "38", "spot": "门口"}),
         ("3号门口的沟堵了", {"spot": "3号门"}),
+        ("11号后面垃圾三天没收", {"building": "11"}),
+        ("29号有家的狗叫到四点", {"building": "29"}),
+        ("6号门禁换了没", {"building": "6"}),
         ("4门洞灯坏了", {"unit": "4"}),
         ("翡翠湾D3没电", {"estate": "翡翠湾小区", "building": "D3"}),
         ("E2楼下有垃圾", {"building": "E2"}),
@@ -144,7 +147,7 @@ def test_a_short_name_is_not_made_of_halves_of_words() -> None:
     "text",
     ["3-2 比分", "18:30集合", "12-1号去", "6月23号", "2024-05-01", "10-100块", "3-5天", "电话0551-63456789", "3.2版本", "尾号1802",
      "灭火器年份是2018的", "F502次晚点", "一共十二栋",
-     "白班六百号人", "一层一停", "这三栋都没水", "8号线", "打110", "120来了", "第二座桥", "盖了十几栋", "1802元", ""],
+     "白班六百号人", "一层一停", "这三栋都没水", "8号线", "打110", "120来了", "第二座桥", "盖了十几栋", "1802元", "6号有家长会", ""],
 )  # fmt: skip
 def test_numbers_that_are_no_houses(text: str) -> None:
     assert [fields(place) for place in find_places(text, GRID) if place.building or place.unit or place.room] == []

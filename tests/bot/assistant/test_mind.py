@@ -330,6 +330,38 @@ async def test_while_the_api_is_away_an_alarm_is_still_guided(stage: Stage, monk
     assert "119" in stage.speeches()[0].text
 
 
+# ---- the estate that a name in the group tells ------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("name", "text", "estate"),
+    [
+        ("梧桐苑-阿飞", LIFT, "梧桐苑"),
+        ("梧桐苑7-1104", NO_PLACE, "梧桐苑"),
+        ("阿飞", LIFT, None),
+        ("梧桐苑-阿飞", "梧桐路路口的红绿灯坏了，一直不亮", None),
+        ("梧桐苑-阿飞", "南门快递柜的灯坏了，一直不亮", None),
+    ],
+)
+async def test_who_names_no_estate_speaks_of_their_own(stage: Stage, name: str, text: str, estate: str | None) -> None:
+    await stage.say("u1", text, name=name)
+    assert stage.tickets[0].place.estate == estate
+
+
+async def test_a_matter_placed_by_a_name_alone_is_still_asked_for(stage: Stage) -> None:
+    await stage.say("u1", NO_PLACE, name="梧桐苑-阿飞")
+    due = await stage.mind.next_due("web", GROUP)
+    assert due is not None
+    stage.now = due
+    await stage.mind.wake("web", GROUP)
+    (asked,) = stage.speeches()
+    assert "几栋" in asked.text
+
+
+async def test_the_property_company_tells_the_estate_of_what_it_answers(stage: Stage) -> None:
+    await stage.say("u1", LIFT)
+    await stage.say("w1", "3栋2单元电梯维保已经在路上了", name="梧桐苑管家Ivy")
+    assert stage.tickets[0].place.estate == "梧桐苑"
+
+
 # ---- what the group never sees (CH7, PR1) --------------------------------------------------------------------------------
 async def test_a_voice_that_joins_a_delicate_matter_is_not_answered_with_its_title(stage: Stage) -> None:
     (ack,) = await stage.say("u1", LIFT)
