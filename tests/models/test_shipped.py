@@ -9,9 +9,9 @@ import pytest
 from models.cards import SHIPPED, read_json
 from models.tasks import TASKS
 from nlp.linear import LinearModel
-from nlp.pipeline import newest
 from nlp.schema import KINDS
 from nlp.taxonomy import load_taxonomy
+from tests.shipped import shipped
 
 FOLDERS = sorted(f for f in SHIPPED.iterdir() if (f / "model.safetensors").exists())
 
@@ -40,16 +40,16 @@ def test_the_folder_is_whole_and_safe(folder: Path) -> None:
 
 
 def test_labels_are_those_of_the_product() -> None:
-    category = LinearModel.load(SHIPPED / "category_v7")
+    category = LinearModel.load(shipped("category"))
     assert set(category.labels) == set(load_taxonomy().ids())
     assert category.config["taxonomy_version"] == load_taxonomy().version
-    assert set(LinearModel.load(SHIPPED / "kind_v7").labels) == set(KINDS)
-    assert len(LinearModel.load(newest(SHIPPED, "letters") or SHIPPED).labels) == 7
+    assert set(LinearModel.load(shipped("kind")).labels) == set(KINDS)
+    assert len(LinearModel.load(shipped("letters")).labels) == 7
 
 
 def test_every_matter_has_a_threshold_and_the_encoder_is_the_shipped_one() -> None:
-    category = LinearModel.load(SHIPPED / "category_v7")
+    category = LinearModel.load(shipped("category"))
     for mode in ("accept_alone", "accept_joined"):
         assert 0.3 < category.config[mode]["pooled"] <= 1.01
         assert set(category.config[mode]["own"]) <= set(category.labels)
-    assert category.has_head_for(read_json(SHIPPED / "encoder_v8" / "config.json")["name"])
+    assert category.has_head_for(read_json(shipped("encoder") / "config.json")["name"])

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.cards import SHIPPED, read_json
+from models.cards import read_json
 from nlp.encoder import OnnxEncoder
+from tests.shipped import shipped
 
-FOLDERS = (SHIPPED / "encoder_v8", SHIPPED / "documents_v1")
+FOLDERS = (shipped("encoder"), shipped("documents"))
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -11,15 +10,15 @@ from nlp.classify import by_words, in_context, rank
 from nlp.linear import LinearModel
 from nlp.schema import Earlier, RankedCategory, Utterance
 from nlp.taxonomy import Matter, load_taxonomy
+from tests.shipped import shipped
 
-SHIPPED = Path(__file__).parents[2] / "models" / "shipped"
 NOW = datetime(2026, 6, 2, 9, 0, tzinfo=UTC)
 CONTEXT = {"within_s": 3600.0, "recent": 2.5, "quoted": 3.5}
 
 
 @pytest.fixture(scope="module")
 def model() -> LinearModel:
-    return LinearModel.load(SHIPPED / "category_v7")
+    return LinearModel.load(shipped("category"))
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from nlp.encoder import EncoderError, JoinedEncoder, OnnxEncoder, load_encoder
+from tests.shipped import shipped
 
-FOLDER = Path(__file__).parents[2] / "models" / "shipped" / "encoder_v8"
+FOLDER = shipped("encoder")
 
 
 @pytest.fixture(scope="module")

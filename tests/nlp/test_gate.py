@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +13,9 @@ from nlp.kind_signs import kind_signs
 from nlp.linear import LinearModel
 from nlp.schema import KINDS, STAFF_ROLES, Earlier, Kind, Role, Utterance
 from nlp.taxonomy import load_taxonomy
+from tests.shipped import shipped
 
-MODEL = LinearModel.load(Path(__file__).parents[2] / "models" / "shipped" / "kind_v7")
+MODEL = LinearModel.load(shipped("kind"))
 NOW = datetime(2026, 6, 2, 9, 0, tzinfo=UTC)
 
 
@@ -110,7 +110,7 @@ def test_no_text_breaks_it(text: str) -> None:
     assert kind_of(text) in KINDS
 
 
-RANKER = LinearModel.load(Path(__file__).parents[2] / "models" / "shipped" / "category_v7")
+RANKER = LinearModel.load(shipped("category"))
 
 
 def understood(text: str, **more: object) -> Kind:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from nlp.pipeline import Shipped, Understander, injected, load_understander, newest
 from nlp.schema import Earlier, Estate, Gazetteer, Kind, Utterance
 from nlp.taxonomy import load_taxonomy
+from tests.shipped import shipped
 
 SHIPPED = Path(__file__).parents[2] / "models" / "shipped"
 NOON = datetime(2026, 6, 2, 12, 0, tzinfo=UTC)
@@ -54,7 +55,7 @@ def test_a_report_is_understood_whole(mind: Understander) -> None:
     assert (found.place.estate, found.place.building, found.place.unit) == ("梧桐苑", "3", "2")
     assert "13800138000" not in found.masked.text
     assert found.certain
-    assert found.model_version == "category_v7+kind_v7"
+    assert found.model_version == f"{shipped('category').name}+{shipped('kind').name}"
     assert sum(found.kind_scores.values()) == pytest.approx(1)
 
 
@@ -207,28 +208,28 @@ def test_nothing_is_certain_without_models(rules: Understander, tmp_path: Path) 
 
 
 def test_a_damaged_model_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:
-    for name in ("category_v7", "kind_v7"):
-        shutil.copytree(SHIPPED / name, tmp_path / name)
-    (tmp_path / "kind_v7" / "model.safetensors").write_bytes(b"broken")
+    for task in ("category", "kind"):
+        shutil.copytree(shipped(task), tmp_path / shipped(task).name)
+    (tmp_path / shipped("kind").name / "model.safetensors").write_bytes(b"broken")
     mind = load_understander(tmp_path)
     assert len(mind.faults) == 1
-    assert "kind_v7" in mind.faults[0]
+    assert shipped("kind").name in mind.faults[0]
     found = mind.understand(Utterance("5栋电梯坏了"), GRID)
     assert found.category.best == "housing.elevator"
     assert not found.certain
-    assert found.model_version == "category_v7+rules"
+    assert found.model_version == f"{shipped('category').name}+rules"
 
 
 def test_without_its_encoder_the_words_decide(tmp_path: Path) -> None:
-    for name in ("category_v7", "kind_v7"):
-        shutil.copytree(SHIPPED / name, tmp_path / name)
+    for task in ("category", "kind"):
+        shutil.copytree(shipped(task), tmp_path / shipped(task).name)
     mind = load_understander(tmp_path)
     assert mind.faults == ()
     assert mind.category("5栋电梯坏了").best == "housing.elevator"
 
 
 def test_the_highest_version_is_taken(tmp_path: Path) -> None:
-    for name in ("kind_v7", "kind_v10", "kind_vx", "category_v99"):
+    for name in ("kind_v9", "kind_v10", "kind_vx", "category_v99"):
         (tmp_path / name).mkdir()
     assert newest(tmp_path, "kind") == tmp_path / "kind_v10"
     assert newest(tmp_path, "letters") is None

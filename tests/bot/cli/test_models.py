@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from bot.__main__ import main
-from nlp.pipeline import newest
+from tests.shipped import shipped
 
-SHIPPED = Path(__file__).parents[3] / "models" / "shipped"
 ROADS = ("路口红绿灯太短", "公交车总是不来", "出租车拒载", "地铁口堵车严重", "公交站台太远", "高速收费站拥堵")
 SCHOOLS = ("学校乱收费", "幼儿园报名难", "老师有偿补课", "孩子上学太远", "学校食堂卫生差", "教育局何时招聘老师")
 
@@ -40,18 +39,18 @@ def test_train_predict_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_predict_without_row_or_detail_numbers_the_rows(tmp_path: Path) -> None:
     data, out = tmp_path / "x.csv", tmp_path / "y.csv"
     data.write_text("title\n学校乱收补课费\n出租车拒载，公交车不进站\n", encoding="utf8")
-    assert main(["models", "predict", "--model", str(newest(SHIPPED, "letters")), "--data", str(data), "--out", str(out)]) == 0
+    assert main(["models", "predict", "--model", str(shipped("letters")), "--data", str(data), "--out", str(out)]) == 0
     with out.open(encoding="utf8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert [(r["row"], r["label"]) for r in rows] == [("1", "教育文体"), ("2", "交通运输")]
 
 
-@pytest.mark.parametrize("name", ["category_v7", "kind_v7"])
-def test_the_other_models_read_text(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("task", ["category", "kind"])
+def test_the_other_models_read_text(tmp_path: Path, task: str, capsys: pytest.CaptureFixture[str]) -> None:
     data, out = tmp_path / "x.csv", tmp_path / "y.csv"
     data.write_text("text\n6栋电梯又坏了没人修\n", encoding="utf8")
-    assert main(["models", "predict", "--model", str(SHIPPED / name), "--data", str(data), "--out", str(out)]) == 0
-    assert main(["models", "predict", "--model", str(newest(SHIPPED, "letters")), "--data", str(data), "--out", str(out)]) == 2
+    assert main(["models", "predict", "--model", str(shipped(task)), "--data", str(data), "--out", str(out)]) == 0
+    assert main(["models", "predict", "--model", str(shipped("letters")), "--data", str(data), "--out", str(out)]) == 2
     assert "no column 'title'" in capsys.readouterr().err
 
 
