@@ -21,6 +21,7 @@ from nlp.schema import KINDS, STAFF_ROLES, Estate, Gazetteer, Kind, Utterance
 
 DEV = "transcripts/dev"
 PLACE_FIELDS = ("estate", "building", "unit", "room")
+UNREAD = FOLDER / "unread"
 
 
 @lru_cache(maxsize=1)
@@ -183,16 +184,17 @@ def emergencies(bench: Bench) -> Iterator[Row]:
 
 @section("emergencies, called out once")
 def called_out(bench: Bench) -> Iterator[Row]:
-    """Single messages by a hand that no model has read: what one person calls out and nobody takes up must be heard, too."""
-    called = single_messages(FOLDER / "unread", "alarms.tsv")
-    yield from _called_out(called, [Utterance(m.text) for m in called], "alone", bench)
-    yield from _called_out(called, _lent([m.text for m in called], bench), "in a group", bench)
+    """Single messages by two hands that no model has read: what one person calls out and nobody takes up must be heard, too."""
+    for name in ("alarms.tsv", "alarms2.tsv"):
+        called = single_messages(UNREAD, name)
+        yield from _called_out(called, [Utterance(m.text) for m in called], f"{name}, alone", bench)
+        yield from _called_out(called, _lent([m.text for m in called], bench), f"{name}, in a group", bench)
 
 
 def _called_out(called: Sequence[Labelled], said: Sequence[Utterance], where: str, bench: Bench) -> Iterator[Row]:
     mind = understander(bench.shipped)
     alarmed = [m.emergency for m, u in zip(called, said, strict=True) if mind.understand(u).emergency]
-    burning, data = sum(m.emergency for m in called), f"models/composed/unread/alarms.tsv, {where}"
+    burning, data = sum(m.emergency for m in called), f"models/composed/unread/{where}"
     yield Row.share("recall", sum(alarmed), burning, data)
     yield Row.share("calm ones that alarm", len(alarmed) - sum(alarmed), len(called) - burning, data)
 
@@ -255,3 +257,7 @@ def talk(bench: Bench) -> Iterator[Row]:
         yield Row.share("taken for reports, alone", alone, len(rows), f"chat/{source}, unseen")
         taken = sum(mind.understand(u).kind == "report" for u in _lent(rows, bench))
         yield Row.share("taken for reports, in a group", taken, len(rows), f"chat/{source}")
+    composed, where = single_messages(UNREAD, "lines.tsv"), "models/composed/unread/lines.tsv, alone"
+    told = [(m.kind == "report", mind.understand(Utterance(m.text)).kind == "report") for m in composed]
+    yield Row.share("taken for reports", sum(heard and not meant for meant, heard in told), sum(not meant for meant, _ in told), where)
+    yield Row.share("reports heard", sum(heard and meant for meant, heard in told), sum(meant for meant, _ in told), where)

@@ -15,7 +15,8 @@ from models.composed.reading import FOLDER, conversations
 SCORER = Path("score/score_replay.py")
 UNREAD = FOLDER / "unread"
 """Conversations that no model reads: `misleading`, written to mislead by hands of the training ones; `terse`, by two other hands, in
-few words; `plain`, by one more, as people write."""
+few words; `plain`, by one more, as people write; `alike`, by another, in the manner of the training authors; `six`, by six more, each on
+something that is hard."""
 
 
 @section("transcripts through the assistant")
