@@ -63,6 +63,11 @@ _FLAT_AFTER = re.compile(r"[\s,，的\-]?(?P<r>[0-9]{1,2}-[1-9][0-9]?)(?![0-9A-Z
 _ROOM_AFTER = re.compile(rf"[\s,，、的\-#]{{0,2}}(?:(?P<u>[0-9]{{1,2}})-)?(?P<r>{_ROOM})(?P<after>室|房|号房|号|户)?(?![0-9A-Za-z.:/\-])")
 _ROOM_MARKED = re.compile(rf"(?<![0-9A-Za-z.\-])(?P<r>{_ROOM})\s?(?:室|房间|房(?!间|子|价|租|东|产)|号房|户(?!外|口))")
 _ROOM_BARE = re.compile(r"(?<![0-9A-Za-z.:/\-+*])(?P<r>[1-9][0-9]{2,3})(?![0-9A-Za-z.:/\-])")
+_ANSWER = re.compile(
+    rf"(?:我们|我家|我|就|是|在|住|第)*(?P<b>[0-9]{{1,2}}(?![0-9])|[A-Ha-h]|[{_CN}]{{1,3}})\s?(?:号楼|号|栋|幢|座)?"
+    rf"(?:[\s\-—–_,，、.#/]*(?P<u>[0-9]|[{_CN}])\s?(?:单元|门洞?|梯)?)?(?:[\s\-—–_,，、#]*(?P<r>{_ROOM})(?:室|号)?)?(?:的|吧|呢|啊|哦|哈|嘛)?[。.!！]?"
+)
+"""What somebody says who was asked for house and unit: 7, 七号, 3-2, 3，2单元, 3-2-501."""
 _BEFORE_OWN_ROOM = ("我家", "我", "住", "楼上", "楼下", "隔壁", "对门", "对面", "邻居")
 _YEARS = frozenset(map(str, range(1990, 2040)))
 _FALSE_BEFORE = (
@@ -117,6 +122,18 @@ def house_bits(text: str, estates: Sequence[tuple[int, int]] = (), own: str | No
     for bit in _bare_rooms(text, bool(bits)):
         keep(bit)
     return sorted(bits, key=lambda bit: bit.start)
+
+
+def house_answered(text: str) -> dict[str, str] | None:
+    """Building, and unit and room where they are told, of a normalised text that is nothing but the answer to "几栋几单元"; else None."""
+    match = _ANSWER.fullmatch(text.strip())
+    if not match or not (building := house_number(match["b"])):
+        return None
+    found = {"building": building}
+    for field, group in (("unit", "u"), ("room", "r")):
+        if match[group] and (number := house_number(match[group])):
+            found[field] = number
+    return found
 
 
 def _bit(field: str, written: str, start: int, end: int) -> Bit | None:

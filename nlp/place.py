@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from nlp.gazetteer import names_of, place_words
-from nlp.housemarks import Bit, house_bits
+from nlp.housemarks import Bit, house_answered, house_bits
 from nlp.schema import Gazetteer, Place, Span
 from nlp.text import Normalised, normalise
 
@@ -19,6 +19,7 @@ _NEAR = 12
 """Code points between two parts of one place; further apart they are two places unless the second lacks a building."""
 _MAX_PLACES = 20
 _MAX_TEXT = 20_000
+_MAX_ANSWER = 20
 
 
 def find_places(text: str, gazetteer: Gazetteer | None = None, home: Place | None = None) -> tuple[Place, ...]:
@@ -31,6 +32,13 @@ def find_places(text: str, gazetteer: Gazetteer | None = None, home: Place | Non
     read = normalise(text[:_MAX_TEXT])
     bits = _bits(read.text, gazetteer or Gazetteer(), home)
     return tuple(_place(group, read, home) for group in _group(bits, read.text)[:_MAX_PLACES])
+
+
+def place_answered(text: str) -> Place | None:
+    """What a message says that answers "几栋几单元": numbers alone are a house there, "7" and "3-2"; None where it says anything else."""
+    read = normalise(text[:_MAX_ANSWER])
+    found = house_answered(read.text) if len(text) <= _MAX_ANSWER else None
+    return Place(building=found["building"], unit=found.get("unit"), room=found.get("room"), text=text.strip()) if found else None
 
 
 def _bits(text: str, gazetteer: Gazetteer, home: Place | None) -> list[Bit]:

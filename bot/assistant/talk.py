@@ -10,7 +10,7 @@ from bot.assistant.asked import asked_words
 from bot.assistant.assemble import household_of, sketches_of, utterance_of, vectors_of
 from bot.assistant.commands import my_matters
 from bot.assistant.evidence import fetch_media, matter_of_album, note_media
-from bot.assistant.filing import Telling, file_report, guide, judgement, knows_of, place_in
+from bot.assistant.filing import Telling, file_report, guide, judgement, knows_of, place_in, place_question
 from bot.assistant.incidents import point_to_incident
 from bot.assistant.memory import OpenMatter
 from bot.assistant.progress import edit_group_card, progress_words, remember_ticket
@@ -18,7 +18,7 @@ from bot.assistant.turn import Turn, heed_flood
 from bot.wording import say
 from intake_api.contracts import SupplementIn
 from nlp.matter_place import says_only_place
-from nlp.place import merge_places
+from nlp.place import merge_places, place_answered
 from nlp.schema import Earlier, Understanding, Utterance
 from nlp.settled import says_settled
 from nlp.thread import Belonging, also_belongs, belongs, tells
@@ -27,6 +27,10 @@ from nlp.thread import Belonging, also_belongs, belongs, tells
 ANSWERED_WITHIN = timedelta(minutes=10)
 # a progress line for one matter at most this often
 PROGRESS_AGAIN = timedelta(minutes=30)
+
+
+# what the question for a place says where houses are asked for: numbers alone answer it
+ASKS_HOUSE = "几栋"
 
 
 async def hear_talk(turn: Turn) -> None:
@@ -86,9 +90,23 @@ async def _answered(turn: Turn, utterance: Utterance, u: Understanding) -> bool:
     quoted = utterance.quoted.matters if utterance.quoted else ()
     matter = next((m for i in quoted if (m := turn.memory.matters.get(i))), None)
     if matter is None or matter.state != "need_info" or turn.is_staff or (matter.senders and turn.person not in matter.senders):
-        return False
+        return await _housed(turn, u)
     await _alarm(turn, matter, u)
     await _keep(turn, [matter], u, kind="supplement")
+    return True
+
+
+async def _housed(turn: Turn, u: Understanding) -> bool:
+    """A bare number, said by whom the assistant has just asked for house and unit, is the answer: "7", "3-2"."""
+    awaited = turn.memory.awaiting(turn.person, "place")
+    matter = turn.memory.matters.get(awaited.ticket) if awaited and turn.now - awaited.since <= ANSWERED_WITHIN else None
+    if matter is None or u.place.building or u.place.room or u.place.floor or ASKS_HOUSE not in place_question(turn, matter.category):
+        return False
+    place = place_answered(turn.message.text)
+    if place is None:
+        return False
+    turn.outcome.kind, turn.outcome.understanding = "supplement", replace(u, kind="supplement", place=place)
+    await _keep(turn, [matter], turn.outcome.understanding, kind="supplement")
     return True
 
 

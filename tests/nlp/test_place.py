@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nlp.home import home_from_name
 from nlp.numerals import house_number
-from nlp.place import conflicts, find_places, merge_places
+from nlp.place import conflicts, find_places, merge_places, place_answered
 from nlp.schema import Estate, Gazetteer, Place
 
 GRID = Gazetteer(
@@ -156,6 +156,32 @@ def test_numbers_that_are_no_houses(text: str) -> None:
 @pytest.mark.parametrize("text", ["22:40楼上还在跳", "九点四十楼上又砸墙", "才七点二十 楼下就放炮", "3排盆子挡路", "排了两排人"])
 def test_times_and_rows_of_things_are_no_places(text: str) -> None:
     assert not any(place.floor or place.spot for place in find_places(text, GRID))
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("7", {"building": "7"}),
+        ("七号", {"building": "7"}),
+        ("我们12的", {"building": "12"}),
+        ("3-2", {"building": "3", "unit": "2"}),
+        ("3，2单元", {"building": "3", "unit": "2"}),
+        ("3栋2", {"building": "3", "unit": "2"}),
+        ("三 二 501", {"building": "3", "unit": "2", "room": "501"}),
+        ("B座", {"building": "B"}),
+    ],
+)
+def test_numbers_alone_answer_which_house(answer: str, expected: dict[str, str]) -> None:
+    told = place_answered(answer)
+    assert told is not None
+    assert fields(told) == expected
+
+
+@pytest.mark.parametrize(
+    "answer", ["", "好的", "三楼", "k", "+1", "501", "13800138000", "7点", "第二次了", "等3天了", "3-2-5-1", "2026-11-23"]
+)
+def test_other_answers_are_no_house(answer: str) -> None:
+    assert place_answered(answer) is None
 
 
 def test_several_places_in_order() -> None:

@@ -356,6 +356,23 @@ async def test_a_matter_placed_by_a_name_alone_is_still_asked_for(stage: Stage) 
     assert "几栋" in asked.text
 
 
+@pytest.mark.parametrize(
+    ("answer", "title"), [("7", "7栋电梯故障"), ("七号", "7栋电梯故障"), ("3-2", "3栋2单元电梯故障"), ("3，2单元", "3栋2单元电梯故障")]
+)
+async def test_numbers_alone_answer_the_question_for_the_house(stage: Stage, answer: str, title: str) -> None:
+    await stage.say("u1", NO_PLACE)
+    await stage.say("u2", "9")
+    await stage.say("u1", answer)
+    (ticket,) = stage.tickets
+    assert ticket.title == title
+
+
+async def test_numbers_are_no_house_where_none_was_asked_for(stage: Stage) -> None:
+    await stage.say("u1", LIFT)
+    await stage.say("u1", "7")
+    assert [t.title for t in stage.tickets] == ["3栋2单元电梯故障"]
+
+
 async def test_the_property_company_tells_the_estate_of_what_it_answers(stage: Stage) -> None:
     await stage.say("u1", LIFT)
     await stage.say("w1", "3栋2单元电梯维保已经在路上了", name="梧桐苑管家Ivy")
