@@ -151,13 +151,18 @@ def report_of(turn: Turn, u: Understanding, telling: Telling, taken: tuple[Earli
         text=message.text[:4000],
         masked=telling.text[:4000],
         title=title_of(telling.place, turn.ports.taxonomy.name_of(telling.category.best), telling.text),
-        place=place_in(telling.place, turn, [e.message_id for e in taken]),
+        place=place_in(in_own_estate(telling.place, turn, _known(turn, joined)), turn, [e.message_id for e in taken]),
         judgement=judgement(u, telling),
         join=joined,
         suggestions=[_suggestion(turn, m) for m in suggested],
         recurs_from=recurs,
         private=private,
     )
+
+
+def _known(turn: Turn, joined: str | None) -> Place | None:
+    matter = turn.memory.matters.get(joined or "")
+    return matter.place if matter else None
 
 
 def _suggestion(turn: Turn, found: Match) -> Suggestion:
@@ -180,14 +185,21 @@ def judgement(u: Understanding, telling: Telling) -> Judgement:
 
 
 def place_in(place: Place, turn: Turn, earlier: Iterable[str] = ()) -> PlaceIn:
-    """The place of the words, with the pin of a location message where there is one. Who names no estate, road or spot speaks of
-    their own estate, if their name in the group tells it ("沐塘7-1104", and the property company's "星耀管家")."""
-    pin, home = pin_of(turn, earlier), home_of(turn)
-    own = home.estate if home and not (place.road or place.spot) else None
+    """The place of the words, with the pin of a location message where there is one."""
+    pin = pin_of(turn, earlier)
     return PlaceIn(
-        text=place.text[:500], estate=place.estate or own, building=place.building, unit=place.unit, floor=place.floor, room=place.room,
+        text=place.text[:500], estate=place.estate, building=place.building, unit=place.unit, floor=place.floor, room=place.room,
         road=place.road, spot=place.spot, lat=pin.lat if pin else None, long=pin.long if pin else None,
     )  # fmt: skip
+
+
+def in_own_estate(place: Place, turn: Turn, known: Place | None = None) -> Place:
+    """Where neither the words nor what is `known` of the matter name an estate, road or spot, their speaker means their own estate, if
+    their name in the group tells it ("沐塘7-1104", and the property company's "星耀管家")."""
+    home = home_of(turn)
+    if home is None or any(p.estate or p.road or p.spot for p in (place, known or Place())):
+        return place
+    return replace(place, estate=home.estate)
 
 
 def kind_of_ticket(u: Understanding, category: RankedCategory) -> TicketKind:

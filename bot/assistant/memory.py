@@ -63,10 +63,11 @@ class OpenMatter(BaseModel):
     unlike: list[str] = []
 
     def sketch(self) -> MatterSketch:
+        """What words are matched with; an estate that only a name tells sets nobody's words apart."""
         return MatterSketch(
             id=self.id,
             category=self.category,
-            place=self.place,
+            place=self.place if self.is_placed() else Place(),
             texts=tuple(self.texts),
             first_at=self.first_at,
             last_at=self.last_at,

@@ -10,7 +10,7 @@ from bot.assistant.asked import asked_words
 from bot.assistant.assemble import household_of, sketches_of, utterance_of, vectors_of
 from bot.assistant.commands import my_matters
 from bot.assistant.evidence import fetch_media, matter_of_album, note_media
-from bot.assistant.filing import Telling, file_report, guide, judgement, knows_of, place_in, place_question
+from bot.assistant.filing import Telling, file_report, guide, in_own_estate, judgement, knows_of, place_in, place_question
 from bot.assistant.incidents import point_to_incident
 from bot.assistant.memory import OpenMatter
 from bot.assistant.progress import edit_group_card, progress_words, remember_ticket
@@ -19,7 +19,7 @@ from bot.wording import say
 from intake_api.contracts import SupplementIn
 from nlp.matter_place import says_only_place
 from nlp.place import merge_places, place_answered
-from nlp.schema import Earlier, Understanding, Utterance
+from nlp.schema import Earlier, Place, Understanding, Utterance
 from nlp.settled import says_settled
 from nlp.thread import Belonging, also_belongs, belongs, tells
 
@@ -90,19 +90,21 @@ async def _answered(turn: Turn, utterance: Utterance, u: Understanding) -> bool:
     quoted = utterance.quoted.matters if utterance.quoted else ()
     matter = next((m for i in quoted if (m := turn.memory.matters.get(i))), None)
     if matter is None or matter.state != "need_info" or turn.is_staff or (matter.senders and turn.person not in matter.senders):
-        return await _housed(turn, u)
+        return await _housed(turn, utterance, u)
     await _alarm(turn, matter, u)
     await _keep(turn, [matter], u, kind="supplement")
     return True
 
 
-async def _housed(turn: Turn, u: Understanding) -> bool:
+async def _housed(turn: Turn, utterance: Utterance, u: Understanding) -> bool:
     """A bare number, said by whom the assistant has just asked for house and unit, is the answer: "7", "3-2"."""
     awaited = turn.memory.awaiting(turn.person, "place")
     matter = turn.memory.matters.get(awaited.ticket) if awaited and turn.now - awaited.since <= ANSWERED_WITHIN else None
-    if matter is None or u.place.building or u.place.room or u.place.floor or ASKS_HOUSE not in place_question(turn, matter.category):
+    if matter is None or matter.is_placed() or matter.settled or turn.message.kind == "edit":
         return False
-    place = place_answered(turn.message.text)
+    if (utterance.quoted and matter.id not in utterance.quoted.matters) or u.place.building or u.place.room or u.place.floor:
+        return False
+    place = place_answered(turn.message.text) if ASKS_HOUSE in place_question(turn, matter.category) else None
     if place is None:
         return False
     turn.outcome.kind, turn.outcome.understanding = "supplement", replace(u, kind="supplement", place=place)
@@ -191,7 +193,7 @@ async def supplement(
             "reporter": turn.reporter(household_of(turn)),
             "text": message.text[:4000],
             "masked": u.masked.text[:4000],
-            "place": place_in(u.place, turn) if alone and kind != "follow_up" and _names_place(turn, u) else None,
+            "place": place_in(_told(turn, u, matter), turn) if alone and kind != "follow_up" and _names_place(turn, u) else None,
             "edit_of": edit_of,
             "judgement": judgement(u, Telling(u.masked.text, u.category, u.place, u.emergency)) if kind != "reply" and not beside else None,
         }
@@ -205,6 +207,11 @@ async def supplement(
         if awaited and known.is_placed():
             turn.memory.stop_awaiting(awaited)
         await edit_group_card(turn, ticket, known, key=f"card:{ticket.id}:{ticket.version}:{message.chat_id}")
+
+
+def _told(turn: Turn, u: Understanding, matter: OpenMatter) -> Place:
+    """The place that words name, in the speaker's own estate where nobody named one; a pin alone names none."""
+    return u.place if u.place.is_empty() else in_own_estate(u.place, turn, matter.place)
 
 
 def _names_place(turn: Turn, u: Understanding) -> bool:

@@ -147,7 +147,8 @@ def test_a_short_name_is_not_made_of_halves_of_words() -> None:
     "text",
     ["3-2 比分", "18:30集合", "12-1号去", "6月23号", "2024-05-01", "10-100块", "3-5天", "电话0551-63456789", "3.2版本", "尾号1802",
      "灭火器年份是2018的", "F502次晚点", "一共十二栋",
-     "白班六百号人", "一层一停", "这三栋都没水", "8号线", "打110", "120来了", "第二座桥", "盖了十几栋", "1802元", "6号有家长会", ""],
+     "白班六百号人", "一层一停", "这三栋都没水", "8号线", "打110", "120来了", "第二座桥", "盖了十几栋", "1802元",
+     "6号有家长会", "3号门禁止停车", "15号有家庭医生义诊", "6号有户外活动", "15号后面再说", ""],
 )  # fmt: skip
 def test_numbers_that_are_no_houses(text: str) -> None:
     assert [fields(place) for place in find_places(text, GRID) if place.building or place.unit or place.room] == []
@@ -169,6 +170,8 @@ def test_times_and_rows_of_things_are_no_places(text: str) -> None:
         ("3栋2", {"building": "3", "unit": "2"}),
         ("三 二 501", {"building": "3", "unit": "2", "room": "501"}),
         ("B座", {"building": "B"}),
+        ("7 1104", {"building": "7", "room": "1104"}),
+        ("十二", {"building": "12"}),
     ],
 )
 def test_numbers_alone_answer_which_house(answer: str, expected: dict[str, str]) -> None:
@@ -178,7 +181,27 @@ def test_numbers_alone_answer_which_house(answer: str, expected: dict[str, str])
 
 
 @pytest.mark.parametrize(
-    "answer", ["", "好的", "三楼", "k", "+1", "501", "13800138000", "7点", "第二次了", "等3天了", "3-2-5-1", "2026-11-23"]
+    "answer",
+    [
+        "",
+        "好的",
+        "三楼",
+        "k",
+        "+1",
+        "501",
+        "13800138000",
+        "7点",
+        "第二次了",
+        "等3天了",
+        "3-2-5-1",
+        "2026-11-23",
+        "3.5",
+        "3、4",
+        "五零一",
+        "一一零",
+        "二百五",
+        "第一",
+    ],
 )
 def test_other_answers_are_no_house(answer: str) -> None:
     assert place_answered(answer) is None

@@ -367,6 +367,32 @@ async def test_numbers_alone_answer_the_question_for_the_house(stage: Stage, ans
     assert ticket.title == title
 
 
+async def test_a_number_after_the_answer_moves_no_house(stage: Stage) -> None:
+    await stage.say("u1", NO_PLACE)
+    await stage.say("u2", "电梯是3栋2单元的")
+    stage.intake.tickets["T1"] = stage.tickets[0].model_copy(update={"version": 9})
+    await stage.say("u1", "3栋2单元")
+    await stage.say("u1", "5")
+    assert stage.tickets[0].place.building == "3"
+
+
+async def test_an_estate_that_words_named_stays(stage: Stage) -> None:
+    await stage.say("u1", NO_PLACE, name="别的-阿飞")
+    stage.intake.tickets["T1"] = stage.tickets[0].model_copy(
+        update={"place": stage.tickets[0].place.model_copy(update={"estate": "翡翠湾小区", "text": "翡翠湾"}), "version": 9}
+    )
+    await stage.say("u1", "电梯一直不动", name="别的-阿飞")
+    await stage.say("u1", "3栋2单元", name="梧桐苑-阿飞")
+    place = stage.tickets[0].place
+    assert (place.estate, place.building) == ("翡翠湾小区", "3")
+
+
+async def test_an_estate_of_a_name_sets_no_words_apart(stage: Stage) -> None:
+    await stage.say("u1", NO_PLACE, name="梧桐苑-阿飞")
+    await stage.say("w1", "3栋2单元电梯维保已经在路上了")
+    assert stage.tickets[0].place.building == "3"
+
+
 async def test_numbers_are_no_house_where_none_was_asked_for(stage: Stage) -> None:
     await stage.say("u1", LIFT)
     await stage.say("u1", "7")
