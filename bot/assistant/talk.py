@@ -25,12 +25,10 @@ from nlp.thread import Belonging, also_belongs, belongs, tells
 
 # who answers the assistant's question for a place in another's stead does so soon
 ANSWERED_WITHIN = timedelta(minutes=10)
-# a progress line for one matter at most this often
-PROGRESS_AGAIN = timedelta(minutes=30)
-
-
 # what the question for a place says where houses are asked for: numbers alone answer it
 ASKS_HOUSE = "几栋"
+# a progress line for one matter at most this often
+PROGRESS_AGAIN = timedelta(minutes=30)
 
 
 async def hear_talk(turn: Turn) -> None:

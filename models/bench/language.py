@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from models.answering import answer_letter, encoder_beside, figures_of
+from models.bench.replays import UNREAD
 from models.bench.sections import Bench, NotRunError, Row, section
-from models.composed.reading import FOLDER, single_messages
+from models.composed.reading import single_messages
 from models.corpora import Labelled, is_training_talk, labelled_real, letters, small_talk, transcript_reports, transcripts
 from models.utterances import spoken
 from nlp.linear import LinearModel
@@ -21,7 +22,6 @@ from nlp.schema import KINDS, STAFF_ROLES, Estate, Gazetteer, Kind, Utterance
 
 DEV = "transcripts/dev"
 PLACE_FIELDS = ("estate", "building", "unit", "room")
-UNREAD = FOLDER / "unread"
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""One mind with its twins: failures half-way, moves to another chat, evidence and alarms in later words, what the group never sees."""
+"""One mind with its twins: failures half-way, later words, names, what the group never sees. Long: one promise a test, one stage."""
 
 from __future__ import annotations
 
