@@ -69,6 +69,11 @@ _ANSWER = re.compile(
     rf"(?:[\s\-—–_,，#]*(?P<r>{_ROOM})(?:室|号)?)?(?:的|吧|呢|啊|哦|哈|嘛)?[。.!！]?"
 )
 """What somebody says who was asked for house and unit: 7, 七号, 3-2, 3，2单元, 3-2-501."""
+_ANSWER_IN_HOUSE = {
+    "unit": re.compile(rf"(?:我们|我家|我|就|是|在|住)*(?P<n>[1-9]|[{_CN}])\s?(?:单元|门洞?|梯)?(?:的|吧|呢|啊|哦|哈|嘛)?[。.!！]?"),
+    "floor": re.compile(rf"(?:我们|我家|我|就|是|在|住)*(?P<n>[0-9]{{1,2}}|[{_CN}]{{1,3}})\s?(?:楼|层)?(?:的|吧|呢|啊|哦|哈|嘛)?[。.!！]?"),
+    "room": re.compile(rf"(?:我们|我家|我|就|是|在|住)*(?P<n>{_ROOM})\s?(?:室|号|户)?(?:的|吧|呢|啊|哦|哈|嘛)?[。.!！]?"),
+}
 _BEFORE_OWN_ROOM = ("我家", "我", "住", "楼上", "楼下", "隔壁", "对门", "对面", "邻居")
 _YEARS = frozenset(map(str, range(1990, 2040)))
 _FALSE_BEFORE = (
@@ -125,8 +130,13 @@ def house_bits(text: str, estates: Sequence[tuple[int, int]] = (), own: str | No
     return sorted(bits, key=lambda bit: bit.start)
 
 
-def house_answered(text: str) -> dict[str, str] | None:
-    """Building, and unit and room where they are told, of a normalised text that is nothing but the answer to "几栋几单元"; else None."""
+def house_answered(text: str, asked: str = "building") -> dict[str, str] | None:
+    """What a normalised text says that is nothing but the answer to "几栋几单元" (building, and unit and room where they are told), or to
+    a question for the `asked` unit, floor or room; None where it says anything else."""
+    if asked in _ANSWER_IN_HOUSE:
+        within = _ANSWER_IN_HOUSE[asked].fullmatch(text.strip())
+        told = house_number(within["n"]) if within else None
+        return {asked: told} if told else None
     match = _ANSWER.fullmatch(text.strip())
     if not match or not (building := house_number(match["b"])):
         return None

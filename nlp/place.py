@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
+
+import yaml
 
 from nlp.gazetteer import names_of, place_words
 from nlp.housemarks import Bit, house_answered, house_bits
@@ -20,6 +23,7 @@ _NEAR = 12
 _MAX_PLACES = 20
 _MAX_TEXT = 20_000
 _MAX_ANSWER = 20
+_ASKING = Path(__file__).parent / "lexicon" / "asking_place.yaml"
 
 
 def find_places(text: str, gazetteer: Gazetteer | None = None, home: Place | None = None) -> tuple[Place, ...]:
@@ -34,11 +38,33 @@ def find_places(text: str, gazetteer: Gazetteer | None = None, home: Place | Non
     return tuple(_place(group, read, home) for group in _group(bits, read.text)[:_MAX_PLACES])
 
 
-def place_answered(text: str) -> Place | None:
-    """What a message says that answers "几栋几单元": numbers alone are a house there, "7" and "3-2"; None where it says anything else."""
+def place_answered(text: str, asked: str = "building") -> Place | None:
+    """What a message says that answers "几栋几单元": numbers alone are a house there, "7" and "3-2", or a unit, a floor or a room where
+    those were `asked` for; None where it says anything else."""
     read = normalise(text[:_MAX_ANSWER])
-    found = house_answered(read.text) if len(text) <= _MAX_ANSWER else None
-    return Place(building=found["building"], unit=found.get("unit"), room=found.get("room"), text=text.strip()) if found else None
+    found = house_answered(read.text, asked) if len(text) <= _MAX_ANSWER else None
+    return Place(**found, text=text.strip()) if found else None
+
+
+def place_asked(text: str) -> str | None:
+    """Which part of a place a question is for ("哪栋？": building, "几单元": unit), the widest of several; None where it asks for none."""
+    read = normalise(text[:_MAX_TEXT]).text
+    return next((part for part, words in _questions() if words.search(read)), None)
+
+
+def without_asked(place: Place, text: str) -> Place:
+    """The place of words that ask for a part of it: "1单元还是2单元" tells no unit, "21栋，楼层？" a house and no floor."""
+    asked = place_asked(text)
+    if asked is None:
+        return place
+    left = replace(place, **{f: None for f in ("building", "unit", "floor", "room") if _LEVEL[f] >= _LEVEL[asked]})
+    return left if not left.is_empty() else Place()
+
+
+@lru_cache(maxsize=1)
+def _questions() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    raw = yaml.safe_load(_ASKING.read_text(encoding="utf8"))
+    return tuple((part, re.compile(words)) for part, words in raw.items())
 
 
 def _bits(text: str, gazetteer: Gazetteer, home: Place | None) -> list[Bit]:

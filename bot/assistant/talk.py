@@ -18,8 +18,8 @@ from bot.assistant.turn import Turn, heed_flood
 from bot.wording import say
 from intake_api.contracts import SupplementIn
 from nlp.matter_place import says_only_place
-from nlp.place import merge_places, place_answered
-from nlp.schema import Earlier, Place, Understanding, Utterance
+from nlp.place import merge_places, place_answered, place_asked, without_asked
+from nlp.schema import STAFF_ROLES, Earlier, Place, Understanding, Utterance
 from nlp.settled import says_settled
 from nlp.thread import Belonging, also_belongs, belongs, tells
 
@@ -43,8 +43,10 @@ async def hear_talk(turn: Turn) -> None:
     u = turn.ports.understander.understand(utterance, turn.gazetteer)
     if tells(u.kind_scores):
         u = turn.ports.understander.read_closer(u, utterance, turn.gazetteer)
+    if turn.is_staff:
+        u = replace(u, place=without_asked(u.place, utterance.text))
     found = _belonging(turn, utterance, u)
-    u = replace(u, kind=found.kind)
+    believed, u = u.kind, replace(u, kind=found.kind)
     outcome = turn.outcome
     outcome.kind, outcome.understanding = u.kind, u
     outcome.category, outcome.confidence = u.category.best, u.category.confidence
@@ -58,6 +60,9 @@ async def hear_talk(turn: Turn) -> None:
     elif u.kind == "question":
         await answer(turn, u)
     _remember(turn, u)
+    if outcome.kind == "report":
+        # what may be a report is filed for a person to judge, and is still called what it most likely is
+        outcome.kind = believed
 
 
 async def _hear_unbound(turn: Turn) -> None:
@@ -95,19 +100,45 @@ async def _answered(turn: Turn, utterance: Utterance, u: Understanding) -> bool:
 
 
 async def _housed(turn: Turn, utterance: Utterance, u: Understanding) -> bool:
-    """A bare number, said by whom the assistant has just asked for house and unit, is the answer: "7", "3-2"."""
-    awaited = turn.memory.awaiting(turn.person, "place")
-    matter = turn.memory.matters.get(awaited.ticket) if awaited and turn.now - awaited.since <= ANSWERED_WITHIN else None
-    if matter is None or matter.is_placed() or matter.settled or turn.message.kind == "edit":
+    """A bare number, said by whom the assistant or staff have just asked for house, unit, floor or room, is the answer: "7", "3-2"."""
+    if turn.message.kind == "edit" or turn.is_staff or u.place.building or u.place.room or u.place.floor:
         return False
-    if (utterance.quoted and matter.id not in utterance.quoted.matters) or u.place.building or u.place.room or u.place.floor:
+    matter, asked = _asked_by_assistant(turn) or _asked_by_staff(turn) or (None, "")
+    if matter is None or matter.settled or _quotes_another(utterance, matter):
         return False
-    place = place_answered(turn.message.text) if ASKS_HOUSE in place_question(turn, matter.category) else None
+    place = place_answered(turn.message.text, asked)
     if place is None:
         return False
     turn.outcome.kind, turn.outcome.understanding = "supplement", replace(u, kind="supplement", place=place)
     await _keep(turn, [matter], turn.outcome.understanding, kind="supplement")
     return True
+
+
+def _asked_by_assistant(turn: Turn) -> tuple[OpenMatter, str] | None:
+    awaited = turn.memory.awaiting(turn.person, "place")
+    matter = turn.memory.matters.get(awaited.ticket) if awaited and turn.now - awaited.since <= ANSWERED_WITHIN else None
+    if matter is None or matter.is_placed() or ASKS_HOUSE not in place_question(turn, matter.category):
+        return None
+    return matter, "building"
+
+
+def _asked_by_staff(turn: Turn) -> tuple[OpenMatter, str] | None:
+    """The speaker's own matter, and the part of its place that staff have just asked for and nobody has told."""
+    asked = ((said, place_asked(said.text)) for said in reversed(turn.memory.recent) if said.role in STAFF_ROLES)
+    said, part = next(((said, part) for said, part in asked if part), (None, None))
+    if said is None or part is None or turn.now - said.at > ANSWERED_WITHIN:
+        return None
+    own = [m for m in turn.memory.matters.values() if turn.person in m.senders and (m.id in said.matters or not said.matters)]
+    matter = max(own, key=lambda m: m.last_at, default=None)
+    return (matter, part) if matter and not getattr(matter.place, part) else None
+
+
+def _quotes_another(utterance: Utterance, matter: OpenMatter) -> bool:
+    """Whether the words point elsewhere; a question of staff may hang on no matter yet."""
+    quoted = utterance.quoted
+    if quoted is None or matter.id in quoted.matters:
+        return False
+    return bool(quoted.matters) or quoted.role not in STAFF_ROLES
 
 
 async def _alarm(turn: Turn, matter: OpenMatter, u: Understanding) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nlp.home import home_from_name
 from nlp.numerals import house_number
-from nlp.place import conflicts, find_places, merge_places, place_answered
+from nlp.place import conflicts, find_places, merge_places, place_answered, place_asked
 from nlp.schema import Estate, Gazetteer, Place
 
 GRID = Gazetteer(
@@ -205,6 +205,34 @@ def test_numbers_alone_answer_which_house(answer: str, expected: dict[str, str])
 )
 def test_other_answers_are_no_house(answer: str) -> None:
     assert place_answered(answer) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("柳岸几栋？", "building"),
+        ("请问是几栋几单元？", "building"),
+        ("哪栋", "building"),
+        ("1单元还是2单元？", "unit"),
+        ("王姨您几单元", "unit"),
+        ("收到21栋，楼层？", "floor"),
+        ("您家门牌发一下", "room"),
+        ("你几号有空", None),
+        ("几号线坏了", None),
+        ("我马上到", None),
+    ],
+)
+def test_what_part_of_a_place_a_question_is_for(question: str, asked: str | None) -> None:
+    assert place_asked(question) == asked
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "told"),
+    [("unit", "2", "2"), ("unit", "我是二的", "2"), ("floor", "11", "11"), ("room", "1203", "1203"), ("room", "3", None)],
+)
+def test_a_number_answers_what_was_asked_for(asked: str, answer: str, told: str | None) -> None:
+    found = place_answered(answer, asked)
+    assert (found and getattr(found, asked)) == told
 
 
 def test_several_places_in_order() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,10 +17,13 @@ from bot.assistant.mind import Mind
 from bot.assistant.timers import Timers
 from bot.assistant.worker import Worker
 from bot.channels.contract import ChatMessage, Fetch, Media, Sender
+from bot.settings import SHIPPED_MODELS
 from bot.streams import Streams
 from intake_api.client import IntakeError
 from intake_api.contracts import ChatSettings, ReportIn, SupplementIn, TicketView
-from nlp.schema import RankedCategory
+from nlp.pipeline import Understander, load_shipped
+from nlp.schema import KINDS, Gazetteer, RankedCategory, Understanding, Utterance
+from nlp.taxonomy import load_taxonomy
 from tests.flows.stage import GROUP, Stage
 
 LIFT = "3栋2单元电梯坏了，停在6楼不动"
@@ -367,6 +370,25 @@ async def test_numbers_alone_answer_the_question_for_the_house(stage: Stage, ans
     assert ticket.title == title
 
 
+@pytest.mark.parametrize(
+    ("question", "answer", "field", "told"),
+    [
+        ("几栋？", "7", "building", "7"),
+        ("1单元还是2单元？", "2", "unit", "2"),
+        ("哪一户？", "1203", "room", "1203"),
+        ("你几号有空？", "7", "building", None),
+        ("几栋？", "7点", "building", None),
+    ],
+)
+async def test_numbers_alone_answer_what_staff_ask_for(stage: Stage, question: str, answer: str, field: str, told: str | None) -> None:
+    await stage.say("u1", NO_PLACE)
+    stage.now += timedelta(minutes=30)
+    await stage.say("w1", question)
+    await stage.say("u2", "9")
+    await stage.say("u1", answer)
+    assert getattr(stage.tickets[0].place, field) == told
+
+
 async def test_a_number_after_the_answer_moves_no_house(stage: Stage) -> None:
     await stage.say("u1", NO_PLACE)
     await stage.say("u2", "电梯是3栋2单元的")
@@ -391,6 +413,23 @@ async def test_an_estate_of_a_name_sets_no_words_apart(stage: Stage) -> None:
     await stage.say("u1", NO_PLACE, name="梧桐苑-阿飞")
     await stage.say("w1", "3栋2单元电梯维保已经在路上了")
     assert stage.tickets[0].place.building == "3"
+
+
+class Doubtful(Understander):
+    """Takes all for small talk, by a little."""
+
+    def understand(self, utterance: Utterance, gazetteer: Gazetteer | None = None) -> Understanding:
+        scores = {**dict.fromkeys(KINDS, 0.0), "chat": 0.45, "report": 0.4, "supplement": 0.15}
+        return replace(super().understand(utterance, gazetteer), kind="chat", kind_scores=scores)
+
+
+async def test_what_may_be_a_report_is_filed_and_called_what_it_likely_is() -> None:
+    stage = Stage(Doubtful(load_taxonomy(), load_shipped(SHIPPED_MODELS)), settings=ChatSettings(quiet_from=0, quiet_to=0))
+    await stage.say("u1", LIFT)
+    assert [t.title for t in stage.tickets] == ["3栋2单元电梯故障"]
+    assert stage.outcome.kind == "chat"
+    memory = await stage.memory.load(f"web:{GROUP}")
+    assert memory and [said.kind for said in memory.recent] == ["report"]
 
 
 async def test_numbers_are_no_house_where_none_was_asked_for(stage: Stage) -> None:
