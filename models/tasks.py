@@ -18,6 +18,7 @@ from models.corpora import letters as read_letters
 from models.csv_files import TableError, open_table
 from models.fit import Fitted
 from models.kind_trees import ranker_of
+from nlp.encoder import OnnxEncoder
 from nlp.linear import LinearModel
 from nlp.pipeline import newest
 from nlp.taxonomy import load_taxonomy
@@ -49,17 +50,17 @@ def build_category(data: Path, progress: Progress) -> tuple[Fitted, Figures]:
 
 
 def build_kind(data: Path, progress: Progress) -> tuple[Fitted, Figures]:
-    across = kind.across_authors(data, shipped_encoder(), progress)
+    across, encoder = kind.across_authors(data, progress), shipped_encoder()
     fitted = kind.train_kind(data, progress=progress)
     fitted.config["task"] = "kind"
     fitted.config["trees"]["temperature"] = across.temperature
-    if across.reader:
-        fitted.config["reader"] = across.reader
+    if isinstance(encoder, OnnxEncoder) and "kind" in encoder.heads:
+        kind.read_in_doubt(fitted, data, encoder, progress)
     model = fitted.runtime()
     ranker = ranker_of(LinearModel.load(newest(SHIPPED, "category") or SHIPPED / category.NAME))
     figures: Figures = {
         "other_author": across.figures,
-        "reader": across.reader or {},
+        "reader": fitted.config.get("reader", {}),
         "dev": kind.scores(kind.predict(transcripts(data, "dev"), model, ranker)),
     }
     for source in ("sms", "weibo"):

@@ -35,12 +35,13 @@ class AlarmRules:
     suspects: Mapping[str, float]
     calm: Mapping[str, float]
     chatter: Mapping[str, float]
+    belied: Mapping[str, float]
 
 
 @lru_cache(maxsize=1)
 def load_alarm_rules() -> AlarmRules:
     raw: dict[str, Any] = yaml.safe_load(RULES_PATH.read_text(encoding="utf8"))
-    return AlarmRules(raw["weights"], raw["from"], raw["heard"], raw["suspects"], raw["calm"], raw["chatter"])
+    return AlarmRules(raw["weights"], raw["from"], raw["heard"], raw["suspects"], raw["calm"], raw["chatter"], raw["belied"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ class Alarms:
             told=log_odds(self._mass(told.items())),
             report=log_odds(kinds["report"]),
             supplement=log_odds(kinds["supplement"]),
-            alone=float(not reading.in_talk),
+            alone=float(not reading.utterance.in_talk),
         )
 
     def _is_calm(self, text: str, cues: tuple[Cue, ...], alone: RankedCategory) -> bool:

@@ -118,11 +118,6 @@ class Reading:
         return self.shares("danger").get("alarm", 0.0) if self.is_read else 0.0
 
     @property
-    def in_talk(self) -> bool:
-        """Whether anything was said before: of words alone the encoder has mostly read small talk."""
-        return bool(self.utterance.previous or self.utterance.quoted)
-
-    @property
     def can_read(self) -> bool:
         return self._reader is not None
 

@@ -22,6 +22,7 @@ _LENGTHS = (3, 6, 10, 16, 25, 40, 80)
 _BURST_S = 180
 _UNMET = -6.0
 _SURE, _FOREIGN = 0.5, 0.1
+OF_RESIDENTS: tuple[Kind, ...] = ("report", "supplement", "follow_up", "question", "chat")
 _REPORT, _SUPPLEMENT = KINDS.index("report"), KINDS.index("supplement")
 _WORDLESS = re.compile(r"[\W_]*")
 _BRACKETED = re.compile(r"\[[^\[\]]{1,8}\]")
@@ -69,15 +70,54 @@ def _is_another_matter(signs: Mapping[str, float]) -> bool:
     return signs["house:own"] == -1 and signs["category:own"] < _FOREIGN and signs["category:best"] > _SURE
 
 
-def reconsider(scores: Mapping[Kind, float], answer: Floats, weights: Mapping[str, float], utterance: Utterance) -> dict[Kind, float]:
+def reconsider(
+    scores: Mapping[Kind, float],
+    answers: Mapping[str, Floats],
+    model: LinearModel,
+    utterance: Utterance,
+    text: str,
+    ranked: RankedCategory | None,
+) -> dict[Kind, float]:
     """The scores of words and signs joined with what the encoder answered on reading the message in its situation.
 
-    `answer`: [KINDS] logits; `weights`: its `share` of the joint logarithms, and its `temperature`.
+    `answers`: logits by task, [KINDS] of "kind" among them. The model's `reader` config has the encoder's `share` of the joint logarithms
+    and its `temperature`; trees that were taught by messages which neither had read, where the model brings them, have theirs of what
+    comes of it.
     """
-    share = np.float32(weights["share"])
-    before = np.log(np.array([scores[kind] for kind in KINDS], np.float32) + np.float32(1e-6))
-    mixed: Floats = (1 - share) * before + share * _log(answer / np.float32(weights["temperature"]))
+    weights = model.config["reader"]
+    mixed = with_reading(scores, answers["kind"], weights) if utterance.in_talk else _log_of(scores)
+    if model.doubts is not None:
+        grown = model.doubts.logits(doubt_signs(scores, answers, utterance, text, ranked))
+        mixed = _mixed(_log(mixed), _log(by_kind(OF_RESIDENTS, grown)), weights["trees"]["share"])
     return _allowed(dict(zip(KINDS, softmax(mixed).tolist(), strict=True)), utterance)
+
+
+def with_reading(scores: Mapping[Kind, float], answer: Floats, weights: Mapping[str, float]) -> Floats:
+    """[KINDS] joint logarithms of what words and signs gave and of what the encoder answered ([KINDS] logits)."""
+    return _mixed(_log_of(scores), _log(np.asarray(answer / weights["temperature"], np.float32)), weights["share"])
+
+
+def doubt_signs(
+    scores: Mapping[Kind, float], answers: Mapping[str, Floats], utterance: Utterance, text: str, ranked: RankedCategory | None
+) -> Floats:
+    """What the trees look at that judge a resident's message in doubt: what words and signs gave it, what the encoder answered (kinds,
+    danger, how sure it is of a matter), and the signs themselves; float32, NaN for what is unknown."""
+    danger, told = (answers.get(task) for task in ("danger", "told"))
+    read = [
+        float(danger[1] - danger[0]) if danger is not None else np.nan,
+        float(_log(told).max()) if told is not None else np.nan,
+    ]
+    signs = kind_signs(utterance, text, ranked).values()
+    return np.array([*_log_of(scores), *_log(answers["kind"]), *read, *signs], np.float32)
+
+
+def _log_of(scores: Mapping[Kind, float]) -> Floats:
+    return np.asarray(np.log(np.array([scores[kind] for kind in KINDS], np.float32) + np.float32(1e-6)), np.float32)
+
+
+def _mixed(one: Floats, other: Floats, share: float) -> Floats:
+    """Logarithms of two judgements joined, `share` being that of the other."""
+    return np.asarray((1 - np.float32(share)) * one + np.float32(share) * other, np.float32)
 
 
 def by_kind(labels: Sequence[str], logits: Floats) -> Floats:

@@ -39,8 +39,8 @@ class LinearModel:
         self._scale = tensors["scale"].astype(np.float32)  # [features]: of the int8 row
         self._weights = tensors["weights"]  # int8 [features, labels]
         self._bias = tensors["bias"].astype(np.float32)  # [labels]
-        trees = {name.removeprefix("trees."): array for name, array in tensors.items() if name.startswith("trees.")}
-        self.trees = Trees(trees, int(config["trees"]["depth"])) if trees else None
+        self.trees = _trees("trees.", tensors, config.get("trees"))
+        self.doubts = _trees("doubts.", tensors, config.get("reader", {}).get("trees"))  # of the kind model, see nlp.gate.reconsider
         self._read = lru_cache(maxsize=256)(self._read_field)  # a text is ranked by its words first, then beside its vector
         self._head = tensors.get("head")  # float32 [dimensions + 1, labels]: last row is the bias
         if self._weights.shape != (len(self._hashes), len(self.labels)) or self._bias.shape != (len(self.labels),):
@@ -114,6 +114,11 @@ class LinearModel:
         at[at == len(self._hashes)] = 0
         known = self._hashes[at] == hashes
         return at[known], known
+
+
+def _trees(prefix: str, tensors: Mapping[str, npt.NDArray[Any]], described: Mapping[str, Any] | None) -> Trees | None:
+    found = {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
+    return Trees(found, int(described["depth"])) if found and described else None
 
 
 def softmax(logits: Floats) -> Floats:

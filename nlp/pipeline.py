@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from nlp.alarm import Alarms, AlarmSigns
+from nlp.alarm import Alarms, AlarmSigns, load_alarm_rules
 from nlp.classify import Told, in_context, rank
 from nlp.context import Reading
-from nlp.emergency import emergency_cues
+from nlp.emergency import emergency_cues, is_heard
 from nlp.encoder import Encoder, EncoderError, OnnxEncoder, load_encoder
 from nlp.gate import choose_kind, kind_scores, reconsider
 from nlp.linear import Floats, LinearModel, ModelError
@@ -153,6 +153,8 @@ class Understander:
         vector = self._vector(text) if closer else None
         alone = self._ranked(text, vector) if closer else RankedCategory()
         emergency = self._alarms.find(text, cues, scores, alone, reading) if closer else None
+        if emergency and not is_heard(cues) and self._is_belied(utterance, text, words, reading):
+            emergency = None
         if emergency and kind in ("chat", "question") and utterance.role not in STAFF_ROLES:
             kind = "report"
         told = kind in _TOLD or emergency is not None
@@ -251,13 +253,22 @@ class Understander:
     def _kinds(self, utterance: Utterance, text: str, words: RankedCategory | None, reading: Reading) -> dict[Kind, float]:
         """Words and signs first; where they are in doubt of a resident, the encoder reads the message in its situation. (Of
         staff on their rounds it knows too little: authors let them answer, hardly ever report.)"""
-        scores = kind_scores(utterance, self.models.kind, text, words)
-        if not reading.can_read or not reading.in_talk or self.models.kind is None or utterance.role in STAFF_ROLES:
+        model = self.models.kind
+        scores = kind_scores(utterance, model, text, words)
+        if not reading.can_read or model is None or utterance.role in STAFF_ROLES or not (utterance.in_talk or model.doubts):
             return scores
-        weights = self.models.kind.config["reader"]
-        if max(scores.values()) >= weights["sure"]:
+        if max(scores.values()) >= model.config["reader"]["sure"]:
             return scores
-        return reconsider(scores, reading.answers["kind"], weights, utterance)
+        return reconsider(scores, reading.answers, model, utterance, text, words)
+
+    def _is_belied(self, utterance: Utterance, text: str, words: RankedCategory | None, reading: Reading) -> bool:
+        """Whether what alarms without plain words of danger is small talk all the same: trees that know what the encoder's reading is worth
+        can tell."""
+        model = self.models.kind
+        if model is None or model.doubts is None or not reading.can_read or utterance.role in STAFF_ROLES:
+            return False
+        scores = reconsider(kind_scores(utterance, model, text, words), reading.answers, model, utterance, text, words)
+        return scores["chat"] >= load_alarm_rules().belied["chat"]
 
     def _kind_thresholds(self) -> dict[str, float]:
         return dict(self.models.kind.config.get("thresholds", {})) if self.models.kind else {}

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -43,7 +44,7 @@ def place_answered(text: str, asked: str = "building") -> Place | None:
     those were `asked` for; None where it says anything else."""
     read = normalise(text[:_MAX_ANSWER])
     found = house_answered(read.text, asked) if len(text) <= _MAX_ANSWER else None
-    return Place(**found, text=text.strip()) if found else None
+    return Place(text=text.strip(), **dict[str, Any](found)) if found else None
 
 
 def place_asked(text: str) -> str | None:
@@ -57,7 +58,8 @@ def without_asked(place: Place, text: str) -> Place:
     asked = place_asked(text)
     if asked is None:
         return place
-    left = replace(place, **{f: None for f in ("building", "unit", "floor", "room") if _LEVEL[f] >= _LEVEL[asked]})
+    untold: dict[str, Any] = {f: None for f in ("building", "unit", "floor", "room") if _LEVEL[f] >= _LEVEL[asked]}
+    left = replace(place, **untold)
     return left if not left.is_empty() else Place()
 
 

@@ -150,6 +150,11 @@ class Utterance:
     home: Place | None = None
     open_matters: int = 0
 
+    @property
+    def in_talk(self) -> bool:
+        """Whether anything was said before: of words alone an encoder of situations has mostly read small talk."""
+        return bool(self.previous or self.quoted)
+
 
 @dataclass(frozen=True, slots=True)
 class Understanding:

@@ -60,8 +60,8 @@ async def hear_talk(turn: Turn) -> None:
     elif u.kind == "question":
         await answer(turn, u)
     _remember(turn, u)
-    if outcome.kind == "report":
-        # what may be a report is filed for a person to judge, and is still called what it most likely is
+    if found.kind == outcome.kind == "report" or (believed in ("chat", "question") and found.kind == outcome.kind):
+        # what may tell of a matter is kept for a person to judge, and is still called what it most likely is
         outcome.kind = believed
 
 
