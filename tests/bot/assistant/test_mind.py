@@ -429,7 +429,8 @@ async def test_what_may_be_a_report_is_filed_and_called_what_it_likely_is() -> N
     assert [t.title for t in stage.tickets] == ["3栋2单元电梯故障"]
     assert stage.outcome.kind == "chat"
     memory = await stage.memory.load(f"web:{GROUP}")
-    assert memory and [said.kind for said in memory.recent] == ["report"]
+    assert memory
+    assert [said.kind for said in memory.recent] == ["report"]
 
 
 async def test_numbers_are_no_house_where_none_was_asked_for(stage: Stage) -> None:
