@@ -29,7 +29,8 @@ def grow(features: Array, answers: Array, weights: Array, *, rounds: int, leaves
         max_iter=rounds, max_leaf_nodes=leaves, learning_rate=rate, min_samples_leaf=least, l2_regularization=5.0, max_features=0.3,
         early_stopping=False, random_state=1,
     )  # fmt: skip
-    learner.fit(features, answers, sample_weight=weights)
+    known = np.where(np.isnan(features).all(axis=0), np.float32(0), features)  # what is never known splits nothing
+    learner.fit(known, answers, sample_weight=weights)
     return _laid_down(learner)
 
 

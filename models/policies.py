@@ -53,7 +53,7 @@ class Exam:
 
 
 def exams(data: Path) -> dict[str, Exam]:
-    """policies: questions with their document and answer; composed: documents, questions and answers written for this project;
+    """policies: questions with their document and answer; composed, daily: documents, questions and answers written for this project;
     idcard: regulations with questions written for this project; replies: titles of letters with the authority's reply as the document.
     """
     shuffle = random.Random(3)
@@ -83,6 +83,7 @@ def exams(data: Path) -> dict[str, Exam]:
     return {
         "policies": Exam("policies", policies, asked, {"other base": [q.text for q in own], **refuse}),
         "composed": composed_exam({"other base": other[:200], **refuse}),
+        "daily": daily_exam(),
         "sample": sample_exam(),
         "idcard": Exam("idcard", cards, own, {"other base": other[:200], **refuse}),
         "replies": Exam("replies", of_reply, titles, {"other base": other[200:400], "sms": chatter[200:400]}),
@@ -102,17 +103,47 @@ def composed_exam(refuse: dict[str, list[str]]) -> Exam:
     out), which nothing was fitted on. Raises ValueError where an answer does not stand in its document."""
     documents, asked = [], []
     for path in sorted(COMPOSED.glob("*.txt")):
-        for number, part in enumerate(re.split(r"^# ", path.read_text(encoding="utf8"), flags=re.M)[1:], 1):
-            title, *lines = part.strip().splitlines()
+        for number, (title, lines) in enumerate(_parts(path), 1):
             text = "\n".join(line for line in lines if not line.startswith(("? ", "= "))).strip()
-            document = Document(f"{path.stem}{number}", text, title=title.strip())
-            told = [line for line in lines if line.startswith(("? ", "= "))]
-            for question, answer in zip(told[::2], told[1::2], strict=True):
-                if question[0] != "?" or answer[0] != "=" or answer[2:].strip() not in text.replace("\n", ""):
-                    raise ValueError(f"{path.name}, {title}: {answer[2:22]!r} is no answer to {question[2:22]!r} from the document's words")
-                asked.append(Question(question[2:].strip(), document.id, answer[2:].strip()))
+            document = Document(f"{path.stem}{number}", text, title=title)
+            asked += _asked(document, lines, path)
             documents.append(document)
     return Exam("composed", documents, asked, refuse)
+
+
+def daily_exam() -> Exam:
+    """More questions about the same documents, as residents would put them, by ten other hands; to be refused are questions ("! ") that
+    sound like a document's matter and that none of them answers. Nothing was fitted on them. Raises ValueError as `composed_exam`."""
+    documents = composed_exam({}).documents
+    of_title = {(document.id.rstrip("0123456789"), document.title): document for document in documents}
+    asked, close = [], []
+    for path in sorted((COMPOSED / "daily").glob("*.txt")):
+        for title, lines in _parts(path):
+            document = of_title.get((path.stem.rstrip("0123456789"), title))
+            if document is None:
+                raise ValueError(f"{path.name}: there is no document {title!r}")
+            asked += _asked(document, [line for line in lines if not line.startswith("! ")], path)
+            close += [line[2:].strip() for line in lines if line.startswith("! ")]
+    return Exam("daily", documents, asked, {"close": close})
+
+
+def _parts(path: Path) -> list[tuple[str, list[str]]]:
+    """(title, lines) of each document of a file."""
+    found = []
+    for part in re.split(r"^# ", path.read_text(encoding="utf8"), flags=re.M)[1:]:
+        title, *lines = part.strip().splitlines()
+        found.append((title.strip(), lines))
+    return found
+
+
+def _asked(document: Document, lines: list[str], path: Path) -> list[Question]:
+    told = [line for line in lines if line.startswith(("? ", "= "))]
+    found = []
+    for question, answer in zip(told[::2], told[1::2], strict=True):
+        if question[0] != "?" or answer[0] != "=" or answer[2:].strip() not in document.text.replace("\n", ""):
+            raise ValueError(f"{path.name}, {document.title}: {answer[2:22]!r} does not answer {question[2:22]!r} in the document's words")
+        found.append(Question(question[2:].strip(), document.id, answer[2:].strip()))
+    return found
 
 
 def ranks(base: Base, asked: Iterable[Question]) -> NDArray[np.int64]:

@@ -146,8 +146,8 @@ def fit_trust(sets: list[Rows], names: Sequence[str]) -> dict[str, float]:
 
 def show_trust(sets: dict[str, Rows], names: Sequence[str]) -> None:
     """Print how well each base is judged by weights fitted without it, and the weights fitted on all of them."""
-    # replies often answer in words that have nothing to do with the title; the composed base measures: both tell about other bases
-    used = {name: rows for name, rows in sets.items() if name not in ("replies", "composed")}
+    # replies often answer in words that have nothing to do with the title; the composed base measures: they tell about other bases
+    used = {name: rows for name, rows in sets.items() if name not in ("replies", "composed", "daily")}
     for name in ("policies", "idcard", "sample"):
         weights = fit_trust([rows for other, rows in used.items() if not other.startswith(name)], names)
         print(f"{name} left out: {report(*sets[name], weights)}", flush=True)

@@ -45,7 +45,7 @@ def documents(bench: Bench) -> Iterator[Row]:
     data = bench.need_data()
     for by_meaning in (False, True):
         how = "words and meaning" if by_meaning else "words alone"
-        for name in ("policies", "replies", "composed"):
+        for name in ("policies", "replies", "composed", "daily"):
             exam = exams(data)[name]
             found = ranks(base(data, bench.shipped, name, by_meaning), exam.asked)
             yield Row.share(f"{name}, {how}: hit@1", int((found == 0).sum()), len(found), name)
@@ -55,9 +55,9 @@ def documents(bench: Bench) -> Iterator[Row]:
 
 @section("policy answers")
 def answers(bench: Bench) -> Iterator[Row]:
-    """Weights were fitted on these sets but for `composed`; figures of held-out folds are printed by `python -m models.quoting`."""
+    """Weights were fitted on these sets but for `composed` and `daily`; figures of held-out folds are printed by `python -m models.quoting`."""
     data = bench.need_data()
-    for exam in (exams(data)["policies"], exams(data)["idcard"], sample_exam(), exams(data)["composed"]):
+    for exam in (exams(data)["policies"], exams(data)["idcard"], sample_exam(), exams(data)["composed"], exams(data)["daily"]):
         asked = exam.base(encoder(bench.shipped)) if exam.name == "sample" else base(data, bench.shipped, exam.name, True)
         given = [(q, asked.answer(q.text)) for q in exam.asked]
         answered = [(q, a) for q, a in given if a]
