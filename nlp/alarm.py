@@ -35,13 +35,12 @@ class AlarmRules:
     suspects: Mapping[str, float]
     calm: Mapping[str, float]
     chatter: Mapping[str, float]
-    belied: Mapping[str, float]
 
 
 @lru_cache(maxsize=1)
 def load_alarm_rules() -> AlarmRules:
     raw: dict[str, Any] = yaml.safe_load(RULES_PATH.read_text(encoding="utf8"))
-    return AlarmRules(raw["weights"], raw["from"], raw["heard"], raw["suspects"], raw["calm"], raw["chatter"], raw["belied"])
+    return AlarmRules(raw["weights"], raw["from"], raw["heard"], raw["suspects"], raw["calm"], raw["chatter"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from nlp.alarm import Alarms, AlarmSigns, load_alarm_rules
+from nlp.alarm import Alarms, AlarmSigns
 from nlp.classify import Told, in_context, rank
 from nlp.context import Reading
-from nlp.emergency import emergency_cues, is_heard
+from nlp.emergency import emergency_cues
 from nlp.encoder import Encoder, EncoderError, OnnxEncoder, load_encoder
 from nlp.gate import choose_kind, kind_scores, reconsider
 from nlp.linear import Floats, LinearModel, ModelError
@@ -153,8 +153,6 @@ class Understander:
         vector = self._vector(text) if closer else None
         alone = self._ranked(text, vector) if closer else RankedCategory()
         emergency = self._alarms.find(text, cues, scores, alone, reading) if closer else None
-        if emergency and not is_heard(cues) and self._is_belied(utterance, text, words, reading):
-            emergency = None
         if emergency and kind in ("chat", "question") and utterance.role not in STAFF_ROLES:
             kind = "report"
         told = kind in _TOLD or emergency is not None
@@ -260,15 +258,6 @@ class Understander:
         if max(scores.values()) >= model.config["reader"]["sure"]:
             return scores
         return reconsider(scores, reading.answers, model, utterance, text, words)
-
-    def _is_belied(self, utterance: Utterance, text: str, words: RankedCategory | None, reading: Reading) -> bool:
-        """Whether what alarms without plain words of danger is small talk all the same: trees that know what the encoder's reading is worth
-        can tell."""
-        model = self.models.kind
-        if model is None or model.doubts is None or not reading.can_read or utterance.role in STAFF_ROLES:
-            return False
-        scores = reconsider(kind_scores(utterance, model, text, words), reading.answers, model, utterance, text, words)
-        return scores["chat"] >= load_alarm_rules().belied["chat"]
 
     def _kind_thresholds(self) -> dict[str, float]:
         return dict(self.models.kind.config.get("thresholds", {})) if self.models.kind else {}

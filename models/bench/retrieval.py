@@ -55,7 +55,7 @@ def documents(bench: Bench) -> Iterator[Row]:
 
 @section("policy answers")
 def answers(bench: Bench) -> Iterator[Row]:
-    """Weights were fitted on these sets but for `composed` and `daily`; figures of held-out folds are printed by `python -m models.quoting`."""
+    """Weights were fitted on these but for `composed` and `daily`; figures of held-out folds are printed by `python -m models.quoting`."""
     data = bench.need_data()
     for exam in (exams(data)["policies"], exams(data)["idcard"], sample_exam(), exams(data)["composed"], exams(data)["daily"]):
         asked = exam.base(encoder(bench.shipped)) if exam.name == "sample" else base(data, bench.shipped, exam.name, True)
