@@ -24,7 +24,7 @@ class Thresholds(BaseModel):
     """Probabilities: join unasked, suggest to a person, open a new one that names the settled old one, attach other words, take
     words for a new report after all. `doubt`: how likely, for one that words are of the matter, they may be a report of something else.
     `clear`: a ranking below tells no new trouble in the same burst as its sender's last report: there no doubt keeps it from the matter.
-    `chatter`: how many times as likely as all that tells of a matter another kind must be, for words to be left alone.
+    `chatter`: how many times as likely as all that tells of a matter small talk must be, for a resident's words to be left alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -18,6 +18,7 @@ from nlp.text import Normalised, normalise
 
 _LEVEL = {"estate": 0, "road": 0, "building": 1, "unit": 2, "floor": 3, "room": 4, "spot": 5}
 FIELDS = tuple(_LEVEL)
+_PARTS = ("building", "unit", "floor", "room")
 _STOPS = re.compile(r"[。!?！？;；\n]")
 _NEAR = 12
 """Code points between two parts of one place; further apart they are two places unless the second lacks a building."""
@@ -48,9 +49,12 @@ def place_answered(text: str, asked: str = "building") -> Place | None:
 
 
 def place_asked(text: str) -> str | None:
-    """Which part of a place a question is for ("哪栋？": building, "几单元": unit), the widest of several; None where it asks for none."""
-    read = normalise(text[:_MAX_TEXT]).text
-    return next((part for part, words in _questions() if words.search(read)), None)
+    """Which part of a place a question is for ("哪栋？": building, "几单元": unit), the widest of several; None where it asks for none,
+    or asks everybody."""
+    read, questions = normalise(text[:_MAX_TEXT]).text, _questions()
+    if questions["everybody"].search(read):
+        return None
+    return next((part for part in _PARTS if questions[part].search(read)), None)
 
 
 def without_asked(place: Place, text: str) -> Place:
@@ -58,15 +62,15 @@ def without_asked(place: Place, text: str) -> Place:
     asked = place_asked(text)
     if asked is None:
         return place
-    untold: dict[str, Any] = {f: None for f in ("building", "unit", "floor", "room") if _LEVEL[f] >= _LEVEL[asked]}
+    untold: dict[str, Any] = {f: None for f in _PARTS if _LEVEL[f] >= _LEVEL[asked]}
     left = replace(place, **untold)
     return left if not left.is_empty() else Place()
 
 
 @lru_cache(maxsize=1)
-def _questions() -> tuple[tuple[str, re.Pattern[str]], ...]:
+def _questions() -> dict[str, re.Pattern[str]]:
     raw = yaml.safe_load(_ASKING.read_text(encoding="utf8"))
-    return tuple((part, re.compile(words)) for part, words in raw.items())
+    return {part: re.compile(words, re.M) for part, words in raw.items()}
 
 
 def _bits(text: str, gazetteer: Gazetteer, home: Place | None) -> list[Bit]:

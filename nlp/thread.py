@@ -36,11 +36,13 @@ class Belonging:
     likely: str | None = None
 
 
-def tells(scores: Mapping[str, float], rules: MatchRules | None = None) -> bool:
-    """Whether a message may tell of some matter, in whichever way; left alone where any one other kind is `chatter` times as likely."""
+def tells(scores: Mapping[str, float], *, staff: bool, rules: MatchRules | None = None) -> bool:
+    """Whether it is likelier that a message tells of some matter, in whichever way, than that it is of any one other kind; what a resident
+    says is left alone only where small talk is `chatter` times as likely."""
     rules = rules or load_rules()
-    other = max(scores.get(kind, 0.0) for kind in KINDS if kind not in TELLING)
-    return rules.thresholds.chatter * sum(scores.get(kind, 0.0) for kind in TELLING) > other
+    told = sum(scores.get(kind, 0.0) for kind in TELLING)
+    weight = 1.0 if staff else rules.thresholds.chatter
+    return told > max(scores.get(kind, 0.0) / (weight if kind == "chat" else 1.0) for kind in KINDS if kind not in TELLING)
 
 
 def belongs(
@@ -63,7 +65,7 @@ def belongs(
     if shown := _shown(utterance, sketches, rules):
         matter, kind = shown
         return Belonging(kind, matter, "own", 1.0, matter)
-    if not tells(scores, rules) or utterance.at is None:
+    if not tells(scores, staff=utterance.role in STAFF_ROLES, rules=rules) or utterance.at is None:
         return Belonging(max(KINDS, key=lambda kind: scores.get(kind, 0.0)))
     if says_only_place(utterance.text, place) and utterance.role not in STAFF_ROLES and not utterance.quoted:
         scores = {"supplement": 1.0}  # a place alone reports nothing: it is told of what came before, or of what comes next

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from bot.assistant.answers import answer, answered_after_all
 from bot.assistant.asked import asked_words
@@ -25,6 +25,8 @@ from nlp.thread import Belonging, also_belongs, belongs, tells
 
 # who answers the assistant's question for a place in another's stead does so soon
 ANSWERED_WITHIN = timedelta(minutes=10)
+# a question of staff that hangs on nothing is for what was told this lately
+TALKED_ABOUT = timedelta(hours=1)
 # what the question for a place says where houses are asked for: numbers alone answer it
 ASKS_HOUSE = "几栋"
 # a progress line for one matter at most this often
@@ -41,7 +43,7 @@ async def hear_talk(turn: Turn) -> None:
     note_media(turn)
     utterance = utterance_of(turn)
     u = turn.ports.understander.understand(utterance, turn.gazetteer)
-    if tells(u.kind_scores):
+    if tells(u.kind_scores, staff=turn.is_staff):
         u = turn.ports.understander.read_closer(u, utterance, turn.gazetteer)
     if turn.is_staff:
         u = replace(u, place=without_asked(u.place, utterance.text))
@@ -52,7 +54,7 @@ async def hear_talk(turn: Turn) -> None:
     outcome.category, outcome.confidence = u.category.best, u.category.confidence
     await heed_flood(turn)
     if await _edited(turn, u) or await _album(turn, u) or await _answered(turn, utterance, u) or await answered_after_all(turn, u):
-        pass
+        believed = outcome.kind
     elif u.kind == "report":
         await file_report(turn, utterance, u)
     elif u.kind in ("supplement", "follow_up", "reply"):
@@ -60,8 +62,8 @@ async def hear_talk(turn: Turn) -> None:
     elif u.kind == "question":
         await answer(turn, u)
     _remember(turn, u)
-    if found.kind == outcome.kind == "report" or (believed in ("chat", "question") and found.kind == outcome.kind):
-        # what may tell of a matter is kept for a person to judge, and is still called what it most likely is
+    if found.kind == "report":
+        # what may be a report is filed for a person to judge, and is still called what it most likely is
         outcome.kind = believed
 
 
@@ -103,10 +105,14 @@ async def _housed(turn: Turn, utterance: Utterance, u: Understanding) -> bool:
     """A bare number, said by whom the assistant or staff have just asked for house, unit, floor or room, is the answer: "7", "3-2"."""
     if turn.message.kind == "edit" or turn.is_staff or u.place.building or u.place.room or u.place.floor:
         return False
-    matter, asked = _asked_by_assistant(turn) or _asked_by_staff(turn) or (None, "")
-    if matter is None or matter.settled or _quotes_another(utterance, matter):
+    asked = [it for it in (_asked_by_assistant(turn), _asked_by_staff(turn)) if it]
+    if not asked:
         return False
-    place = place_answered(turn.message.text, asked)
+    last = max(asked, key=lambda it: it.at)
+    matter = last.matter
+    if matter.settled or _quotes_another(utterance, last):
+        return False
+    place = place_answered(turn.message.text, last.part)
     if place is None:
         return False
     turn.outcome.kind, turn.outcome.understanding = "supplement", replace(u, kind="supplement", place=place)
@@ -114,31 +120,41 @@ async def _housed(turn: Turn, utterance: Utterance, u: Understanding) -> bool:
     return True
 
 
-def _asked_by_assistant(turn: Turn) -> tuple[OpenMatter, str] | None:
+@dataclass(frozen=True, slots=True)
+class _HouseAsked:
+    """`part` of the place of the speaker's matter was asked for; `message_id`: of the question, where staff asked it."""
+
+    matter: OpenMatter
+    part: str
+    at: datetime
+    message_id: str = ""
+
+
+def _asked_by_assistant(turn: Turn) -> _HouseAsked | None:
     awaited = turn.memory.awaiting(turn.person, "place")
     matter = turn.memory.matters.get(awaited.ticket) if awaited and turn.now - awaited.since <= ANSWERED_WITHIN else None
-    if matter is None or matter.is_placed() or ASKS_HOUSE not in place_question(turn, matter.category):
+    if awaited is None or matter is None or matter.is_placed() or ASKS_HOUSE not in place_question(turn, matter.category):
         return None
-    return matter, "building"
+    return _HouseAsked(matter, "building", awaited.since)
 
 
-def _asked_by_staff(turn: Turn) -> tuple[OpenMatter, str] | None:
-    """The speaker's own matter, and the part of its place that staff have just asked for and nobody has told."""
-    asked = ((said, place_asked(said.text)) for said in reversed(turn.memory.recent) if said.role in STAFF_ROLES)
+def _asked_by_staff(turn: Turn) -> _HouseAsked | None:
+    """What staff have just asked for of the speaker's own matter, where nobody has told it: the one that the question hangs on, or one that
+    is being talked about."""
+    asked = ((said, place_asked(said.text)) for said in reversed(turn.memory.recent) if said.role in STAFF_ROLES and said.kind != "notice")
     said, part = next(((said, part) for said, part in asked if part), (None, None))
     if said is None or part is None or turn.now - said.at > ANSWERED_WITHIN:
         return None
-    own = [m for m in turn.memory.matters.values() if turn.person in m.senders and (m.id in said.matters or not said.matters)]
+    own = [m for m in turn.memory.matters.values() if turn.person in m.senders]
+    own = [m for m in own if m.id in said.matters or (not said.matters and said.at - m.last_at <= TALKED_ABOUT)]
     matter = max(own, key=lambda m: m.last_at, default=None)
-    return (matter, part) if matter and not getattr(matter.place, part) else None
+    return _HouseAsked(matter, part, said.at, said.message_id) if matter and not getattr(matter.place, part) else None
 
 
-def _quotes_another(utterance: Utterance, matter: OpenMatter) -> bool:
-    """Whether the words point elsewhere; a question of staff may hang on no matter yet."""
+def _quotes_another(utterance: Utterance, asked: _HouseAsked) -> bool:
+    """Whether the words point elsewhere than to the question or its matter."""
     quoted = utterance.quoted
-    if quoted is None or matter.id in quoted.matters:
-        return False
-    return bool(quoted.matters) or quoted.role not in STAFF_ROLES
+    return quoted is not None and asked.matter.id not in quoted.matters and quoted.message_id != asked.message_id
 
 
 async def _alarm(turn: Turn, matter: OpenMatter, u: Understanding) -> None:
@@ -196,7 +212,7 @@ def _belonging(turn: Turn, utterance: Utterance, u: Understanding) -> Belonging:
     """Where the message belongs, its kind reconsidered in view of the chat's matters; what alarms is of the kind it was heard as."""
     known = sketches_of(turn)
     kinds: dict[str, float] = {u.kind: 1.0} if u.emergency else u.kind_scores
-    vectors = vectors_of(turn, u.masked.text, known) if tells(kinds) else None  # small talk is compared with nothing
+    vectors = vectors_of(turn, u.masked.text, known) if tells(kinds, staff=turn.is_staff) else None  # small talk is compared with nothing
     return belongs(kinds, utterance, known, category=u.category, place=u.place, vectors=vectors)
 
 

@@ -46,7 +46,8 @@ class Ports:
 
 @dataclass(slots=True)
 class Outcome:
-    """What was made of one message: the fields `minhu replay` writes. `emergency`: it raised the alarm; a matter is alarmed once."""
+    """What was made of one message: the fields `minhu replay` writes. `kind`: what it most likely is, though in doubt it was filed as a
+    report; `emergency`: it raised the alarm; a matter is alarmed once."""
 
     kind: Kind = "chat"
     matters: list[str] = field(default_factory=list)

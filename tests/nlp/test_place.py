@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nlp.home import home_from_name
 from nlp.numerals import house_number
-from nlp.place import conflicts, find_places, merge_places, place_answered, place_asked
+from nlp.place import conflicts, find_places, merge_places, place_answered, place_asked, without_asked
 from nlp.schema import Estate, Gazetteer, Place
 
 GRID = Gazetteer(
@@ -217,7 +217,20 @@ def test_other_answers_are_no_house(answer: str) -> None:
         ("王姨您几单元", "unit"),
         ("收到21栋，楼层？", "floor"),
         ("您家门牌发一下", "room"),
+        ("3栋还是5栋？", "building"),
+        ("2楼还是3楼", "floor"),
+        ("1单元，还是2单元", "unit"),
+        ("哪一个单元", "unit"),
+        ("麻烦报一下门牌号", "room"),
         ("你几号有空", None),
+        ("巡查发现这几栋都有乱堆杂物，3栋2单元楼道堵死了", None),
+        ("好几栋都停电，3栋2单元已修好", None),
+        ("前几栋今天消杀，7栋明天", None),
+        ("5栋2单元18楼的楼层指示灯坏了", None),
+        ("高楼层水压正在恢复", None),
+        ("3栋2单元1203门牌掉了", None),
+        ("停水通知：今天加压，几楼没水的扣1", None),
+        ("为做人口登记，请各位报一下门牌号", None),
         ("几号线坏了", None),
         ("我马上到", None),
     ],
@@ -228,11 +241,31 @@ def test_what_part_of_a_place_a_question_is_for(question: str, asked: str | None
 
 @pytest.mark.parametrize(
     ("asked", "answer", "told"),
-    [("unit", "2", "2"), ("unit", "我是二的", "2"), ("floor", "11", "11"), ("room", "1203", "1203"), ("room", "3", None)],
+    [
+        ("unit", "2", "2"),
+        ("unit", "我是二的", "2"),
+        ("unit", "12", "12"),
+        ("floor", "11", "11"),
+        ("floor", "二百", None),
+        ("room", "1203", "1203"),
+        ("room", "3", None),
+    ],
 )
 def test_a_number_answers_what_was_asked_for(asked: str, answer: str, told: str | None) -> None:
     found = place_answered(answer, asked)
     assert (found and getattr(found, asked)) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("1单元还是2单元？", {}),
+        ("21栋，楼层？", {"building": "21"}),
+        ("好几栋都停电，3栋2单元已修好", {"building": "3", "unit": "2"}),
+    ],
+)
+def test_a_question_tells_no_part_that_it_asks_for(text: str, left: dict[str, str]) -> None:
+    assert fields(without_asked(find_places(text)[0], text)) == left
 
 
 def test_several_places_in_order() -> None:

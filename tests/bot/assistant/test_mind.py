@@ -389,6 +389,31 @@ async def test_numbers_alone_answer_what_staff_ask_for(stage: Stage, question: s
     assert getattr(stage.tickets[0].place, field) == told
 
 
+async def test_who_asked_last_is_answered(stage: Stage) -> None:
+    await stage.say("u1", NO_PLACE)
+    await stage.say("w1", "1单元还是2单元？")
+    await stage.say("u1", "2")
+    assert (stage.tickets[0].place.building, stage.tickets[0].place.unit) == (None, "2")
+
+
+async def test_a_number_under_other_words_of_staff_is_no_house(stage: Stage) -> None:
+    await stage.say("u1", NO_PLACE)
+    stage.now += timedelta(minutes=30)
+    await stage.say("w1", "明天义诊你来几个人？", message_id="other")
+    await stage.say("w1", "几单元？")
+    await stage.say("u1", "2", reply_to="other")
+    assert stage.tickets[0].place.unit is None
+
+
+async def test_what_was_told_long_ago_is_not_asked_for(stage: Stage) -> None:
+    await stage.say("u1", NO_PLACE)
+    stage.now += timedelta(days=2)
+    await stage.say("u2", "晚上打牌缺一个")
+    await stage.say("w1", "你家几栋？")
+    await stage.say("u1", "7")
+    assert [t.place.building for t in stage.tickets][:1] == [None]
+
+
 async def test_a_number_after_the_answer_moves_no_house(stage: Stage) -> None:
     await stage.say("u1", NO_PLACE)
     await stage.say("u2", "电梯是3栋2单元的")
