@@ -12,7 +12,8 @@ from nlp.schema import Gazetteer, Place, Span
 from nlp.text import normalise
 
 _DOOR = re.compile(r"(?<![0-9A-Za-z.月\-])(?P<n>[0-9]{1,3}|[零〇一二三四五六七八九十百廿]{1,4})号(?!线|机|选手|技师|店)")
-_DASHED_HOUSE = re.compile(r"(?<![0-9\-])(?P<b>[0-9]{1,2})-(?P<u>[0-9]{1,2})(?:-(?P<r>[0-9]{1,4}))?(?![0-9\-])")
+_LETTERED_HOUSE = re.compile(r"(?<![0-9A-Za-z\-])(?P<b>[A-Za-z][0-9]{1,2})-(?=[0-9]{1,2}[楼层])")
+_DASHED_HOUSE = re.compile(r"(?<![0-9A-Za-z\-])(?P<b>[0-9]{1,2})-(?P<u>[0-9]{1,2})(?:-(?P<r>[0-9]{1,4}))?(?![0-9\-])")
 _ROOM = re.compile(r"(?<![0-9A-Za-z])(?<![0-9]-)(?P<r>[1-9][0-9]{2,3})(?![0-9A-Za-z\-])")
 _YEARS = range(1900, 2100)
 _MAX_NAME = 64
@@ -34,7 +35,7 @@ def _home(name: str, known: Names) -> Place | None:
         if bit.field not in fields:
             fields[bit.field] = bit.value
             spans.append((bit.start, bit.end))
-    if "building" not in fields and (match := _DOOR.search(text) or _DASHED_HOUSE.search(text)):
+    if "building" not in fields and (match := _DOOR.search(text) or _LETTERED_HOUSE.search(text) or _DASHED_HOUSE.search(text)):
         marks = match.groupdict()
         if marks.get("r"):
             fields["room"] = f"{marks['u']}-{marks['r']}"

@@ -44,9 +44,15 @@ _MOST_GATES = 9
 _DOOR_OF_ESTATE = re.compile(rf"\s?(?P<n>{_NUMBER})号(?!线|院|门|口|桌|机)")
 _LETTERED_OF_ESTATE = re.compile(r"\s?(?P<n>[A-Za-z][0-9]{1,2})(?![0-9A-Za-z\-])")
 _LETTERED = re.compile(rf"(?<![0-9A-Za-z.])(?P<n>[A-Za-z][0-9]{{1,2}})\s?(?={_NUMBER}楼|楼下|楼上|楼道|楼顶|顶楼)")
+_LETTERED_HOUSE = re.compile(r"[A-Za-z][0-9]{1,2}")
 _LETTERED_ROOM = re.compile(r"(?<![0-9A-Za-z.·\-])(?P<b>[A-Fa-f])(?P<r>[1-9][0-9]{2,3})(?![0-9A-Za-z.\-])")
 _UNIT = re.compile(rf"(?<![0-9A-Za-z.])(?P<n>{_NUMBER}|[A-Za-z甲乙丙丁])\s?(?:单元|号?门洞)")
 _UNIT_AFTER_BUILDING = re.compile(r"\s?(?P<n>[1-9一二三四五六七八九])(?:门(?!口)|梯(?!子))")
+_UNIT_DOOR = re.compile(
+    r"(?:整个|我们|俺们|咱们|你们|他们)(?P<n>[1-9一二三四五六七八九])门(?=[,，。.!！?？ 的没不停也都全这那从又还]|$)"
+    r"|(?<![0-9A-Za-z东南西北])(?P<d>[1-9一二三四五六七八九])门(?=[0-9]{3,4}(?![0-9]))"
+)
+"""In the north-east a unit is a door: 整个一门, 4门601."""
 _FLOOR = re.compile(
     rf"(?<![0-9A-Za-z.:几])(?P<n>负?(?:[0-9]{{1,2}}|[{_CN}]{{1,3}})|-[1-9])\s?(?P<w>楼|层)(?!高|一停|皮|灰|白|油|薄|纱|冰|膜|水|窗|土|膘|道|梯)"
 )
@@ -108,8 +114,8 @@ _FALSE_BEFORE = (
 def house_bits(text: str, estates: Sequence[tuple[int, int]] = (), own: str | None = None) -> list[Bit]:
     """Building, unit, floor and room marks of a normalised text, without overlaps, in order.
 
-    `estates`: where estates' names stand in `text`; a bare "14号" right after one is a building, and so is
-    a bare number of the sender's `own` building.
+    `estates`: where estates' names stand in `text`; a bare "14号" right after one is a building, and so are
+    a bare number of the sender's `own` building, and its name if that has a letter (R2).
     """
     bits: list[Bit] = []
     taken = bytearray(len(text) + 1)
@@ -181,6 +187,9 @@ def _rules(text: str, estate_ends: set[int], own: str | None) -> Iterator[tuple[
             yield from _one("building", door["n"], door.start("n"), door.end())
     for match in _LETTERED.finditer(text):
         yield from _one("building", match["n"], match.start(), match.end())
+    if own and _LETTERED_HOUSE.fullmatch(own):
+        for match in re.finditer(rf"(?<![0-9A-Za-z.\-]){own}(?![0-9A-Za-z.\-纸])", text, re.IGNORECASE):
+            yield from _one("building", own, match.start(), match.end())
     for match in _LETTERED_ROOM.finditer(text):
         if _is_lettered_room(text, match):
             yield tuple(_dashed(match))
@@ -194,6 +203,9 @@ def _rules(text: str, estate_ends: set[int], own: str | None) -> Iterator[tuple[
             yield from _one("building", match["n"], match.start(), match.end())
     for match in _UNIT.finditer(text):
         yield from _one("unit", match["n"], match.start(), match.end())
+    for match in _UNIT_DOOR.finditer(text):
+        group = "n" if match["n"] else "d"
+        yield from _one("unit", match[group], match.start(group), match.end())
     for match in _FLOOR.finditer(text):
         if _is_floor(text, match):
             yield from _floor(match)

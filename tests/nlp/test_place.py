@@ -268,6 +268,23 @@ def test_a_question_tells_no_part_that_it_asks_for(text: str, left: dict[str, st
     assert fields(without_asked(find_places(text)[0], text)) == left
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("R2高区又只有一部电梯", {"building": "R2"}),
+        ("r2的水压太低", {"building": "R2"}),
+        ("R2纸有吗", {}),
+        ("整个一门都不热", {"unit": "1"}),
+        ("4门601装修", {"unit": "4", "room": "601"}),
+        ("我们一门心思等供暖", {}),
+        ("咱们三门课", {}),
+    ],
+)
+def test_lettered_houses_of_ones_own_and_doors_that_are_units(text: str, told: dict[str, str]) -> None:
+    found = find_places(text, GRID, Place(building="R2"))
+    assert {k: v for one in found[:1] for k, v in fields(one).items() if k in ("building", "unit", "room")} == told
+
+
 def test_several_places_in_order() -> None:
     assert [fields(p) for p in find_places("3、4号楼没水")] == [{"building": "3"}, {"building": "4"}]
     assert [fields(p) for p in find_places("5栋1单元、2单元没灯")] == [{"building": "5", "unit": "1"}, {"building": "5", "unit": "2"}]
@@ -312,6 +329,7 @@ def test_a_number_that_is_also_the_own_room_is_no_home(text: str) -> None:
         ("三号阿根", {"building": "3"}),
         ("翡翠湾-李姐-2103", {"estate": "翡翠湾小区", "room": "2103"}),
         ("3-17-4毛毛", {"building": "3", "room": "17-4"}),
+        ("R5-28楼小潘", {"building": "R5", "floor": "28"}),
     ],
 )
 def test_chat_names_tell_of_homes(name: str, expected: dict[str, str]) -> None:
