@@ -8,11 +8,11 @@ from functools import partial
 
 from bot.assistant import questions
 from bot.assistant.evidence import fetch_media
-from bot.assistant.filing import Telling, report_of, show_card, to_private
+from bot.assistant.filing import Telling, report_of, to_private
 from bot.assistant.incidents import point_to_incident
 from bot.assistant.phrasing import Sentence
 from bot.assistant.ports import Voice
-from bot.assistant.progress import remember_ticket
+from bot.assistant.progress import remember_ticket, show_card
 from bot.assistant.turn import Turn
 from bot.channels.contract import Speech
 from bot.wording import say

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bot.assistant.filing import place_question, show_card
+from bot.assistant.filing import place_question
 from bot.assistant.memory import Timer
-from bot.assistant.progress import remember_ticket
+from bot.assistant.progress import remember_ticket, show_card
 from bot.assistant.turn import Turn
 from bot.cards import group_card
 from bot.channels.contract import Speech

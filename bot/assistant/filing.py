@@ -10,9 +10,8 @@ from bot.assistant.assemble import home_of, household_of, sketches_of, vectors_o
 from bot.assistant.evidence import fetch_media, pin_of
 from bot.assistant.incidents import filed_words, incident_of
 from bot.assistant.memory import Awaited, OpenMatter, Timer
-from bot.assistant.progress import edit_group_card, remember_ticket
+from bot.assistant.progress import edit_group_card, remember_ticket, show_card
 from bot.assistant.turn import Turn
-from bot.cards import group_card
 from bot.channels.contract import Button
 from bot.wording import choose, say
 from intake_api.contracts import Judgement, PlaceIn, Receipt, ReportIn, Suggestion, TicketKind, TicketView
@@ -45,8 +44,9 @@ class Telling:
     part: int = 0
 
 
-async def file_report(turn: Turn, utterance: Utterance, u: Understanding) -> None:
-    """File every matter the message tells of. Raises IntakeError: the stream keeps the message until the API takes it."""
+async def file_report(turn: Turn, utterance: Utterance, u: Understanding, *, doubtful: bool = False) -> None:
+    """File every matter the message tells of; what is `doubtful` without a word in the group. Raises IntakeError: the stream keeps the
+    message until the API takes it."""
     taken = _fragments(turn, utterance)
     place = u.place
     for earlier in taken:
@@ -56,7 +56,7 @@ async def file_report(turn: Turn, utterance: Utterance, u: Understanding) -> Non
     phones = turn.gazetteer.official_phones
     tellings += [Telling(mask(c, phones).text, ranked, _place_in(turn, c), None, n) for n, (ranked, c) in enumerate(u.also, 1)]
     for telling in tellings:
-        await _file(turn, utterance, u, telling, taken if telling.part == 0 else ())
+        await _file(turn, utterance, u, telling, taken if telling.part == 0 else (), doubtful=doubtful)
 
 
 def _fragments(turn: Turn, utterance: Utterance) -> tuple[Earlier, ...]:
@@ -103,7 +103,9 @@ def knows_of(turn: Turn, matter: OpenMatter | None, told: Telling | Understandin
     return any(one == emergency.matter or load_rules().confusable(one, emergency.matter) for one in matter.alarmed)
 
 
-async def _file(turn: Turn, utterance: Utterance, u: Understanding, telling: Telling, taken: tuple[Earlier, ...]) -> None:
+async def _file(
+    turn: Turn, utterance: Utterance, u: Understanding, telling: Telling, taken: tuple[Earlier, ...], *, doubtful: bool
+) -> None:
     matches = matches_of(turn, utterance, telling)
     joined = next((m for m in matches if m.verdict == "join"), None)
     known = turn.memory.matters.get(joined.matter) if joined else None
@@ -118,7 +120,12 @@ async def _file(turn: Turn, utterance: Utterance, u: Understanding, telling: Tel
         matter.alarmed.append(telling.emergency.matter)
     turn.outcome.matters.append(matter.id)
     await fetch_media(turn, matter.id, [e.message_id for e in taken])
-    await acknowledge(turn, receipt, matter, u, telling, new_voice)
+    if doubtful and turn.in_group and telling.emergency is None:
+        matter.doubtful = matter.doubtful or (receipt.outcome == "opened" and not matter.carded)
+        await edit_group_card(turn, receipt.ticket, matter, key=f"card:{matter.id}:{receipt.ticket.version}:{turn.message.chat_id}")
+        return
+    plain, matter.doubtful = matter.doubtful, False
+    await acknowledge(turn, receipt.model_copy(update={"outcome": "opened"}) if plain else receipt, matter, u, telling, new_voice)
 
 
 def _grow(turn: Turn, matter: OpenMatter, telling: Telling, taken: tuple[Earlier, ...]) -> None:
@@ -270,20 +277,6 @@ async def _tell_joiner(turn: Turn, ticket: TicketView, matter: OpenMatter, new_v
         if await turn.say(words, key=f"joined:{ticket.id}:{turn.person}"):
             matter.told_joined_at = turn.now
     await edit_group_card(turn, ticket, matter, key=f"card:{ticket.id}:{ticket.version}:{turn.message.chat_id}")
-
-
-async def show_card(
-    turn: Turn, ticket: TicketView, matter: OpenMatter, *, key: str, before: OpenMatter | None = None, question: str = "", words: str = ""
-) -> None:
-    """The acknowledgement: the matter's one card in this chat. `words` in place of those the ticket's state asks for."""
-    if question:
-        words = say("ack/ask_place", title=ticket.title, number=ticket.number, question=question)
-    elif before is not None and not words:
-        words = say("ack/recurs", title=ticket.title, number=ticket.number, before=before.number)
-    matter.carded = await turn.say(
-        words or group_card.text(ticket, turn.ports.zone), key=key, buttons=group_card.buttons(ticket) if turn.in_group else (),
-        card_id=group_card.card_id(ticket.id), version=ticket.version, drawn=ticket,
-    )  # fmt: skip
 
 
 async def to_private(turn: Turn) -> None:

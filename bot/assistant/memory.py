@@ -37,6 +37,7 @@ class OpenMatter(BaseModel):
     """A matter this chat knows. `id` is the ticket's. `texts` are masked; `senders` are handles; `message_ids` for quotes.
 
     `carded`: its card stands in the chat (`reply_to`, `thread_id`: where). `pinned`: a location message says where it is.
+    `doubtful`: filed of words that are likelier none; nothing is said of it here until a worker confirms it or somebody tells it plainly.
     `unlike`: words that a person took apart from it. `alarmed`: the dangers that were called out in it (ids of matters).
     """
 
@@ -54,6 +55,7 @@ class OpenMatter(BaseModel):
     state: str = "candidate"
     version: int = 0
     carded: bool = False
+    doubtful: bool = False
     pinned: bool = False
     reply_to: str = ""
     thread_id: str = ""

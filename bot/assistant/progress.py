@@ -108,6 +108,10 @@ async def learn(turn: Turn, event: Event) -> None:
         await _ask_for_more(turn, event)
     elif event.type == "ticket.closed":
         await turn.say(filled("callback/thanks", ticket, turn.ports.zone), key=f"ev:{event.id}", reply=False)
+    elif known.doubtful and ticket.state != "candidate" and not (turn.in_group and ticket.delicate):
+        known.doubtful = False
+        if ticket.state not in GONE_STATES and ticket.state not in SETTLED_STATES:
+            await show_card(turn, ticket, known, key=f"ev:{event.id}")
     else:
         await edit_group_card(turn, ticket, known, key=f"ev:{event.id}")
 
@@ -139,6 +143,20 @@ async def _ask_back(turn: Turn, event: Event) -> None:
     await turn.say(
         words, key=f"ev:{event.id}", buttons=buttons, card_id=f"r:{event.ticket.id}", version=event.ticket.version, reply=False,
         drawn=event.ticket,
+    )  # fmt: skip
+
+
+async def show_card(
+    turn: Turn, ticket: TicketView, matter: OpenMatter, *, key: str, before: OpenMatter | None = None, question: str = "", words: str = ""
+) -> None:
+    """The acknowledgement: the matter's one card in this chat. `words` in place of those the ticket's state asks for."""
+    if question:
+        words = say("ack/ask_place", title=ticket.title, number=ticket.number, question=question)
+    elif before is not None and not words:
+        words = say("ack/recurs", title=ticket.title, number=ticket.number, before=before.number)
+    matter.carded = await turn.say(
+        words or group_card.text(ticket, turn.ports.zone), key=key, buttons=group_card.buttons(ticket) if turn.in_group else (),
+        card_id=group_card.card_id(ticket.id), version=ticket.version, drawn=ticket,
     )  # fmt: skip
 
 

@@ -20,8 +20,8 @@ from bot.channels.contract import ChatMessage, Fetch, Media, Sender
 from bot.settings import SHIPPED_MODELS
 from bot.streams import Streams
 from intake_api.client import IntakeError
-from intake_api.contracts import ChatSettings, ReportIn, SupplementIn, TicketView
-from nlp.pipeline import Understander, load_shipped
+from intake_api.contracts import ChatSettings, Event, ReportIn, SupplementIn, TicketView
+from nlp.pipeline import Understander, load_shipped, load_understander
 from nlp.schema import KINDS, Gazetteer, RankedCategory, Understanding, Utterance
 from nlp.taxonomy import load_taxonomy
 from tests.flows.stage import GROUP, Stage
@@ -448,14 +448,63 @@ class Doubtful(Understander):
         return replace(super().understand(utterance, gazetteer), kind="chat", kind_scores=scores)
 
 
+def told(ticket: TicketView) -> Event:
+    return Event(
+        id=f"e{ticket.version}", type="ticket.changed", channel="web", chat_id=GROUP, audience="group", ticket=ticket, at=ticket.updated_at
+    )
+
+
+def doubtful() -> Stage:
+    return Stage(Doubtful(load_taxonomy(), load_shipped(SHIPPED_MODELS)), settings=ChatSettings(quiet_from=0, quiet_to=0))
+
+
 async def test_what_may_be_a_report_is_filed_and_called_what_it_likely_is() -> None:
-    stage = Stage(Doubtful(load_taxonomy(), load_shipped(SHIPPED_MODELS)), settings=ChatSettings(quiet_from=0, quiet_to=0))
+    stage = doubtful()
     await stage.say("u1", LIFT)
     assert [t.title for t in stage.tickets] == ["3栋2单元电梯故障"]
     assert stage.outcome.kind == "chat"
     memory = await stage.memory.load(f"web:{GROUP}")
     assert memory
     assert [said.kind for said in memory.recent] == ["report"]
+
+
+async def test_what_is_in_doubt_is_filed_without_a_word_in_the_group() -> None:
+    stage = doubtful()
+    await stage.say("u1", LIFT)
+    await stage.say("u2", NO_PLACE)
+    await stage.wait(3600)
+    assert stage.tickets
+    assert stage.speeches() == []
+
+
+async def test_its_card_is_shown_once_a_worker_confirms_it() -> None:
+    stage = doubtful()
+    await stage.say("u1", LIFT)
+    (ticket,) = stage.tickets
+    await stage.mind.learn(told(ticket.model_copy(update={"version": ticket.version + 1, "urgency": "normal"})))
+    assert stage.speeches() == []
+    confirmed = told(ticket.model_copy(update={"state": "accepted", "version": ticket.version + 2}))
+    await stage.mind.learn(confirmed)
+    await stage.mind.learn(confirmed)
+    assert [s.card_id for s in stage.speeches()] == [f"t:{ticket.id}"]
+
+
+async def test_what_a_worker_sets_aside_is_never_spoken_of() -> None:
+    stage = doubtful()
+    await stage.say("u1", LIFT)
+    (ticket,) = stage.tickets
+    await stage.mind.learn(told(ticket.model_copy(update={"state": "rejected", "version": ticket.version + 1})))
+    assert stage.speeches() == []
+
+
+async def test_who_tells_it_plainly_is_answered_as_if_the_first() -> None:
+    stage = doubtful()
+    await stage.say("u1", LIFT)
+    plain = load_understander(SHIPPED_MODELS)
+    stage.mind = Mind(replace(stage.mind.ports, understander=plain))
+    await stage.say("u2", "3栋2单元电梯坏了，老人下不来")
+    (card,) = stage.speeches()
+    assert card.card_id == f"t:{stage.tickets[0].id}"
 
 
 async def test_numbers_are_no_house_where_none_was_asked_for(stage: Stage) -> None:
