@@ -120,8 +120,8 @@ async def _file(
         matter.alarmed.append(telling.emergency.matter)
     turn.outcome.matters.append(matter.id)
     await fetch_media(turn, matter.id, [e.message_id for e in taken])
-    if doubtful and turn.in_group and telling.emergency is None:
-        matter.doubtful = matter.doubtful or (receipt.outcome == "opened" and not matter.carded)
+    if doubtful and turn.in_group and telling.emergency is None and not (u.delicate or receipt.ticket.delicate):
+        matter.doubtful = matter.doubtful or (receipt.outcome != "joined" and not matter.carded)
         await edit_group_card(turn, receipt.ticket, matter, key=f"card:{matter.id}:{receipt.ticket.version}:{turn.message.chat_id}")
         return
     plain, matter.doubtful = matter.doubtful, False

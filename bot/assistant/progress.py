@@ -109,9 +109,10 @@ async def learn(turn: Turn, event: Event) -> None:
     elif event.type == "ticket.closed":
         await turn.say(filled("callback/thanks", ticket, turn.ports.zone), key=f"ev:{event.id}", reply=False)
     elif known.doubtful and ticket.state != "candidate" and not (turn.in_group and ticket.delicate):
-        known.doubtful = False
         if ticket.state not in GONE_STATES and ticket.state not in SETTLED_STATES:
+            turn.message = turn.message.model_copy(update={"message_id": known.reply_to})
             await show_card(turn, ticket, known, key=f"ev:{event.id}")
+            known.doubtful = not known.carded  # kept back by the manners: the next change shows it
     else:
         await edit_group_card(turn, ticket, known, key=f"ev:{event.id}")
 

@@ -56,7 +56,7 @@ async def hear_talk(turn: Turn) -> None:
     if await _edited(turn, u) or await _album(turn, u) or await _answered(turn, utterance, u) or await answered_after_all(turn, u):
         believed = outcome.kind
     elif u.kind == "report":
-        await file_report(turn, utterance, u, doubtful=believed != "report")
+        await file_report(turn, utterance, u, doubtful=believed == "chat")
     elif u.kind in ("supplement", "follow_up", "reply"):
         await _add_to_matter(turn, utterance, u, found)
     elif u.kind == "question":

@@ -489,6 +489,36 @@ async def test_its_card_is_shown_once_a_worker_confirms_it() -> None:
     assert [s.card_id for s in stage.speeches()] == [f"t:{ticket.id}"]
 
 
+async def test_a_card_that_the_manners_kept_back_is_shown_at_the_next_change() -> None:
+    stage = doubtful()
+    await stage.say("u1", LIFT)
+    (ticket,) = stage.tickets
+    chat = stage.intake.chats[f"web:{GROUP}"]
+    muted = chat.model_copy(update={"settings": chat.settings.model_copy(update={"muted": True})})
+    stage.intake.chats[f"web:{GROUP}"] = muted
+    stage.now += timedelta(hours=1)  # the chat's settings are looked up anew
+    await stage.mind.learn(told(ticket.model_copy(update={"state": "accepted", "version": ticket.version + 1})))
+    assert stage.speeches() == []
+    stage.intake.chats[f"web:{GROUP}"] = chat
+    stage.now += timedelta(hours=1)
+    await stage.mind.learn(told(ticket.model_copy(update={"state": "dispatched", "version": ticket.version + 2})))
+    (card,) = stage.speeches()
+    assert (card.card_id, card.reply_to) == (f"t:{ticket.id}", "m1")
+
+
+async def test_a_doubtful_message_heard_again_keeps_its_mark() -> None:
+    stage = doubtful()
+    watched(stage).away = 1
+    await stage.memory.save(f"web:{GROUP}", ChatMemory())
+    with pytest.raises(IntakeError):
+        await stage.say("u1", LIFT)
+    stage.n = 0
+    assert await stage.say("u1", LIFT) == []
+    memory = await stage.memory.load(f"web:{GROUP}")
+    assert memory
+    assert [matter.doubtful for matter in memory.matters.values()] == [True]
+
+
 async def test_what_a_worker_sets_aside_is_never_spoken_of() -> None:
     stage = doubtful()
     await stage.say("u1", LIFT)
