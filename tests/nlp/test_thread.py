@@ -162,8 +162,13 @@ def test_more_words_of_ones_own_that_half_sound_like_a_report_stay_with_the_matt
     assert (found.kind, found.matter) == ("supplement", "A")
 
 
-def test_small_talk_stays_small_talk_unless_all_that_tells_of_a_matter_outweighs_it() -> None:
-    assert belongs({"chat": 0.7, "follow_up": 0.3}, said("还没修好？", "u1"), [LIFT]).kind == "chat"
+def test_small_talk_is_left_alone_where_it_is_likelier_by_far() -> None:
+    """A resident's words in doubt are kept with their matter; of staff, and beside a question, what is likelier decides."""
+    assert belongs({"chat": 0.8, "follow_up": 0.2}, said("还没修好？", "u1"), [LIFT]).kind == "chat"
+    assert belongs({"chat": 0.6, "follow_up": 0.4}, said("还没修好？", "u1"), [LIFT]).matter == "A"
+    assert belongs({"question": 0.6, "follow_up": 0.4}, said("还没修好？", "u1"), [LIFT]).kind == "question"
+    staff = Utterance("还没修好？", "property", "p1", at=NOW, previous=TALK)
+    assert belongs({"chat": 0.6, "follow_up": 0.4}, staff, [LIFT]).kind == "chat"
     found = belongs({"chat": 0.4, "follow_up": 0.35, "supplement": 0.25}, said("电梯还没修好？", "u1"), [LIFT])
     assert (found.kind, found.matter) == ("follow_up", "A")
 
