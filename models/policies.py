@@ -15,9 +15,10 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from nlp.documents import Document, passages_of
+from nlp.documents import Document, passages_of_all
 from nlp.encoder import Encoder
 from nlp.kept_vectors import KeptVectors
+from nlp.reader import PassageReader
 from nlp.readers import read_file
 from nlp.retrieve import Base, text_to_encode
 
@@ -26,6 +27,9 @@ _OWN_QUESTIONS = Path(__file__).with_name("idcard_questions.txt")
 _SAMPLE = Path(__file__).parents[1] / "intake_api" / "knowledge" / "sample"
 _SAMPLE_QUESTIONS = Path(__file__).with_name("sample_questions.yaml")
 _PLAIN = re.compile(r"\W")
+_MARKS = ("? ", "= ", "! ")
+MEASURED = ("xinwen", "yibao")
+"""Composed files that measure: no model reads them. The other files teach (models/ship_reader.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +50,21 @@ class Exam:
     asked: list[Question]
     refuse: dict[str, list[str]]
 
-    def base(self, encoder: Encoder | None = None, kept: KeptVectors | None = None) -> Base:
-        """`kept` saves encoding what was encoded before."""
-        passages = [p for d in self.documents for p in passages_of(d)]
-        return Base.build(passages, encoder, kept.vectors([text_to_encode(p) for p in passages]) if kept else None)
+    def base(self, encoder: Encoder | None = None, kept: KeptVectors | None = None, reader: PassageReader | None = None) -> Base:
+        return on_shelf(self.documents, encoder, kept, reader)
+
+
+def on_shelf(
+    documents: list[Document], encoder: Encoder | None = None, kept: KeptVectors | None = None, reader: PassageReader | None = None
+) -> Base:
+    """A base of documents; `kept` saves encoding what was encoded before."""
+    passages = passages_of_all(documents)
+    return Base.build(passages, encoder, kept.vectors([text_to_encode(p) for p in passages]) if kept else None, reader=reader)
 
 
 def exams(data: Path) -> dict[str, Exam]:
-    """policies: questions with their document and answer; composed, daily: documents, questions and answers written for this project;
+    """policies: questions with their document and answer; composed, daily: documents, questions and answers written for this project, of
+    which only those that no model has read are asked; weighed: more of them, on which weights are set;
     idcard: regulations with questions written for this project; replies: titles of letters with the authority's reply as the document.
     """
     shuffle = random.Random(3)
@@ -79,11 +90,14 @@ def exams(data: Path) -> dict[str, Exam]:
     refuse = {name: texts[:200] for name, texts in sources.items()}
     other = [q.text for q in asked]
     shuffle.shuffle(other)
+    written = material()
+    measured, weights = written.part(measured=True), weighed()
     of_reply = [Document(q.doc, r["answer"], title="") for q, r in zip(titles, replies, strict=True)]
     return {
         "policies": Exam("policies", policies, asked, {"other base": [q.text for q in own], **refuse}),
-        "composed": composed_exam({"other base": other[:200], **refuse}),
-        "daily": daily_exam(),
+        "composed": Exam("composed", written.documents, measured.asked, {"other base": other[:200], **refuse}),
+        "daily": Exam("daily", written.documents, measured.daily, {"close": [q.text for q in measured.close]}),
+        "weighed": Exam("weighed", weights.documents, weights.asked, {"close": [q.text for q in weights.close], **refuse}),
         "sample": sample_exam(),
         "idcard": Exam("idcard", cards, own, {"other base": other[:200], **refuse}),
         "replies": Exam("replies", of_reply, titles, {"other base": other[200:400], "sms": chatter[200:400]}),
@@ -98,33 +112,62 @@ def sample_exam() -> Exam:
     return Exam("sample", documents, asked, {"other matters": list(written["refuse"])})
 
 
-def composed_exam(refuse: dict[str, list[str]]) -> Exam:
-    """Documents written for this project, each followed by questions ("? ") and the words of it that answer ("= ", line breaks left
-    out), which nothing was fitted on. Raises ValueError where an answer does not stand in its document."""
-    documents, asked = [], []
-    for path in sorted(COMPOSED.glob("*.txt")):
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Documents written for this project; questions that they answer, written beside them (`asked`) and later by other hands in daily words
+    (`daily`); and questions that sound like their document and that none answers (`close`)."""
+
+    documents: list[Document]
+    asked: list[Question]
+    daily: list[Question]
+    close: list[Question]
+
+    def add(self, path: Path) -> None:
+        """The documents of a file, with what is asked of each behind it."""
         for number, (title, lines) in enumerate(_parts(path), 1):
-            text = "\n".join(line for line in lines if not line.startswith(("? ", "= "))).strip()
-            document = Document(f"{path.stem}{number}", text, title=title)
-            asked += _asked(document, lines, path)
-            documents.append(document)
-    return Exam("composed", documents, asked, refuse)
+            text = "\n".join(line for line in lines if not line.startswith(_MARKS)).strip()
+            self.documents.append(Document(f"{path.stem}{number}", text, title=title))
+            self.asked.extend(_asked(self.documents[-1], lines, path))
+            self.close.extend(_close(self.documents[-1], lines))
+
+    def part(self, *, measured: bool) -> Material:
+        """Of the documents that measure, which no model has read, or of the others."""
+        documents = [document for document in self.documents if is_measured(document.id) == measured]
+        asked, daily, close = ([q for q in some if is_measured(q.doc) == measured] for some in (self.asked, self.daily, self.close))
+        return Material(documents, asked, daily, close)
 
 
-def daily_exam() -> Exam:
-    """More questions about the same documents, as residents would put them, by ten other hands; to be refused are questions ("! ") that
-    sound like a document's matter and that none of them answers. Nothing was fitted on them. Raises ValueError as `composed_exam`."""
-    documents = composed_exam({}).documents
-    of_title = {(document.id.rstrip("0123456789"), document.title): document for document in documents}
-    asked, close = [], []
+def is_measured(document: str) -> bool:
+    return document.rstrip("0123456789") in MEASURED
+
+
+def material() -> Material:
+    """What was composed about policies. Each file holds documents, each followed by questions ("? "), the words of it that answer ("= ",
+    line breaks left out) and questions that it does not answer ("! "). Raises ValueError where an answer does not stand in its document."""
+    found = Material([], [], [], [])
+    for path in (*sorted(COMPOSED.glob("*.txt")), *sorted((COMPOSED / "taught").glob("*.txt"))):
+        found.add(path)
+    of_title = {(document.id.rstrip("0123456789"), document.title): document for document in found.documents}
     for path in sorted((COMPOSED / "daily").glob("*.txt")):
         for title, lines in _parts(path):
             document = of_title.get((path.stem.rstrip("0123456789"), title))
             if document is None:
                 raise ValueError(f"{path.name}: there is no document {title!r}")
-            asked += _asked(document, [line for line in lines if not line.startswith("! ")], path)
-            close += [line[2:].strip() for line in lines if line.startswith("! ")]
-    return Exam("daily", documents, asked, {"close": close})
+            found.daily.extend(_asked(document, lines, path))
+            found.close.extend(_close(document, lines))
+    return found
+
+
+def weighed() -> Material:
+    """Documents and questions by three hands more, which no model has read: what the reader says is weighed on them."""
+    found = Material([], [], [], [])
+    for path in sorted((COMPOSED / "weighed").glob("*.txt")):
+        found.add(path)
+    return found
+
+
+def _close(document: Document, lines: list[str]) -> list[Question]:
+    return [Question(line[2:].strip(), document.id) for line in lines if line.startswith("! ")]
 
 
 def _parts(path: Path) -> list[tuple[str, list[str]]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from models import category, kind, letters, ship_documents, ship_encoder
+from models import category, kind, letters, ship_documents, ship_encoder, ship_reader
 from models.answering import answer_category, answer_kind, answer_letter, both_encoders, shipped_encoder
 from models.cards import SHIPPED, write_json, write_trained_card
 from models.corpora import Letter, transcript_reports, transcripts
@@ -97,7 +97,7 @@ def _letters_of(path: Path) -> list[Letter]:
     return found
 
 
-ENCODERS = {"encoder": ship_encoder.ship_encoder, "documents": ship_documents.ship_documents}
+ENCODERS = {"encoder": ship_encoder.ship_encoder, "documents": ship_documents.ship_documents, "reader": ship_reader.ship_reader}
 TASKS = {
     task.name: task
     for task in (

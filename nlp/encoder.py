@@ -68,22 +68,13 @@ class OnnxEncoder:
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
         """Raises EncoderError when the folder is not whole. `threads`: cores one call may use."""
-        import onnxruntime
         from tokenizers import Tokenizer
 
-        onnxruntime.set_default_logger_severity(3)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
         self._pool = ThreadPoolExecutor(threads, "encoder") if threads > 1 else None
-        # What stays allocated after one long batch is worth more elsewhere
-        options.enable_cpu_mem_arena = False
         try:
             config = json.loads((folder / "config.json").read_text(encoding="utf8"))
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            self._session = onnxruntime.InferenceSession(
-                str(folder / "encoder.onnx"), options, providers=["CPUExecutionProvider"], disabled_optimizers=_SLOWER
-            )
+            self._session = session(folder / "encoder.onnx")
             self._name, self._dimensions = str(config["name"]), int(config["dimensions"])
             self._prefix: dict[str, str] = dict(config["prefix"])
             self._pieces = int(config["max_pieces"])
@@ -128,6 +119,19 @@ class OnnxEncoder:
         ids = np.array([pieces], np.int64)
         found: Floats = self._session.run([output], {"input_ids": ids, "attention_mask": np.ones_like(ids)})[0]
         return found
+
+
+def session(file: Path) -> Any:
+    """An onnxruntime session over one core; several threads may run it at once. Raises a bare Exception where the file is damaged."""
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(3)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    # What stays allocated after one long batch is worth more elsewhere
+    options.enable_cpu_mem_arena = False
+    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"], disabled_optimizers=_SLOWER)
 
 
 def _heads(folder: Path, described: Mapping[str, Any]) -> dict[str, Head]:

@@ -19,6 +19,7 @@ from nlp.bm25 import Bm25
 from nlp.encoder import Encoder
 from nlp.meaning import Floats, Meaning, encode_passages
 from nlp.pipeline import injected
+from nlp.reader import PassageReader, Reading
 from nlp.readings import fits, hangs, joined, leans, names_nothing, plain
 from nlp.schema import Answer, Citation, Hit, Passage
 from nlp.split import clause_at
@@ -54,6 +55,10 @@ class Tuning(BaseModel):
     trust: dict[str, float]
     trust_with_meaning: dict[str, float]
     fitted_for: str
+    read_closely: int
+    reading_weight: float
+    stretch_weight: float
+    trust_with_reading: dict[str, float]
 
 
 @lru_cache(maxsize=1)
@@ -89,13 +94,14 @@ class TermsOfUse(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A passage with what found it: its score by words (nearly 1 where they are all met), its cosine (None without an encoder), and both
-    together."""
+    """A passage with what found it: its score by words (nearly 1 where they are all met), its cosine (None without an encoder), all
+    together, and what a reader made of it (None where it was not read)."""
 
     row: int
     words: float
     meaning: float | None
     score: float
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +133,7 @@ class Base:
     terms_of_use: tuple[TermsOfUse, ...]
     use_of: NDArray[np.int32]
     tuned: Tuning = field(default_factory=tuning)
+    reader: PassageReader | None = None
 
     @classmethod
     def build(
@@ -135,8 +142,10 @@ class Base:
         encoder: Encoder | None = None,
         vectors: Floats | None = None,
         done: Callable[[int], None] = lambda n: None,
+        reader: PassageReader | None = None,
     ) -> Base:
-        """Index passages; without an encoder words alone find them. `vectors` saves encoding what was encoded before (in order)."""
+        """Index passages; without an encoder words alone find them. `vectors` saves encoding what was encoded before (in order). The best
+        found are read by the `reader`."""
         given = list(passages)
         rows: dict[str, int] = {p.doc: 0 for p in given}
         rows = {doc: row for row, doc in enumerate(rows)}
@@ -151,15 +160,19 @@ class Base:
         words = cls(kept, tuple(rows), doc_of, by_passage, by_document, None, tuple(uses), use_of, tuned)
         if encoder is None or not kept:
             return words
-        return words.with_meaning(encoder, encode_passages(encoder, words.texts(), done) if vectors is None else vectors[order])
+        return words.with_meaning(encoder, encode_passages(encoder, words.texts(), done) if vectors is None else vectors[order], reader)
 
     def texts(self) -> list[str]:
         """What is encoded of each passage, in order."""
         return [text_to_encode(p) for p in self.passages]
 
-    def with_meaning(self, encoder: Encoder, vectors: Floats) -> Base:
-        """The same base with passages found by meaning, too. `vectors` float32 [passages, d] are those of `texts`, in order."""
-        return replace(self, meaning=Meaning.build(encoder, self.texts(), vectors)) if self.passages else self
+    def with_meaning(self, encoder: Encoder, vectors: Floats, reader: PassageReader | None = None) -> Base:
+        """The same base with passages found by meaning, too. `vectors` float32 [passages, d] are those of `texts`, in order. A `reader` is
+        heard beside the encoder that it was weighed with."""
+        if not self.passages:
+            return self
+        weighed = reader if encoder.name == self.tuned.fitted_for else None
+        return replace(self, meaning=Meaning.build(encoder, self.texts(), vectors), reader=weighed)
 
     def search(self, question: str, top: int = 10, *, today: str = "", area: str = "", for_staff: bool = True) -> list[Hit]:
         """The best passage of each of the `top` best documents, best first. Scores compare within one question only."""
@@ -190,6 +203,19 @@ class Base:
         first: where this one leans on them and finds nothing alone, it is looked for together with what they were about, in
         passages that say what this one says.
         """
+        return self._read(self._look_back(question, earlier, today, area, for_staff))
+
+    def _read(self, look: Look) -> Look:
+        """The best passages found are read beside the question, and what the reader says of them orders them anew."""
+        if self.reader is None or not look.found:
+            return look
+        near, rest = look.found[: self.tuned.read_closely], look.found[self.tuned.read_closely :]
+        readings = self.reader.read_all(normalise(look.question).text, [self.passages[one.row] for one in near])
+        weight = self.tuned.reading_weight
+        read = [replace(one, reading=r, score=one.score + weight * r.probability) for one, r in zip(near, readings, strict=True)]
+        return replace(look, found=[*sorted(read, key=lambda one: -one.score), *rest])
+
+    def _look_back(self, question: str, earlier: Sequence[str], today: str, area: str, for_staff: bool) -> Look:
         alone = self._look(question, today, area, for_staff)
         if not earlier or not leans(question) or (alone.found and self._names_its_own(alone)):
             return alone
@@ -257,15 +283,19 @@ class Base:
 
     def probability(self, look: Look) -> float:
         """That the base holds the answer, judged by the best passage found."""
-        by_meaning = self.meaning is not None and self.meaning.encoder.name == self.tuned.fitted_for
-        return max(look.vouched, trust.probability(self.signs(look), self.tuned.trust_with_meaning if by_meaning else self.tuned.trust))
+        weights = self.tuned.trust
+        if look.found[0].reading is not None:
+            weights = self.tuned.trust_with_reading
+        elif self.meaning is not None and self.meaning.encoder.name == self.tuned.fitted_for:
+            weights = self.tuned.trust_with_meaning
+        return max(look.vouched, trust.probability(self.signs(look), weights))
 
     def signs(self, look: Look) -> dict[str, float]:
-        """What speaks for the best passage found (see nlp.trust); `meaning` is its cosine, 0 without an encoder."""
+        """What speaks for the best passage found (see nlp.trust): its cosine, and the reader's logit, are 0 where there is none."""
         best = look.found[0]
         passage = self.passages[best.row]
         seen = trust.signs(look.question, f"{passage.title}\n{passage.clause}", words_of(passage), self.by_passage, look.words)
-        return seen | {trust.MEANING: best.meaning or 0.0}
+        return seen | {trust.MEANING: best.meaning or 0.0, trust.READING: best.reading.answers if best.reading else 0.0}
 
     def word_scores(self, question: str) -> NDArray[np.float32]:
         """float32 [passages]: how well the words of each passage, and of its whole document, meet the question."""
@@ -278,7 +308,7 @@ class Base:
     def _quoted(self, question: str, found: Sequence[Found], sure: float) -> Answer | None:
         """The words that answer, as few as will do; cited with the whole sentences in which they stand."""
         reads = self.reads(found)
-        chosen = spans.best_stretch(question, [read for _, _, read in reads], self.rarity(question))
+        chosen = spans.best_stretch(question, [read for _, _, read in reads], self.rarity(question), self.tuned.stretch_weight)
         if chosen is None:
             return None
         passage, begin, read = reads[chosen.at]
@@ -290,15 +320,21 @@ class Base:
     def reads(self, found: Sequence[Found]) -> list[tuple[Passage, int, spans.Read]]:
         """The first passages found, with where the words that may be quoted begin in them, and those words; a passage not half
         as good as the best is not read."""
-        best = max((one.score for one in found), default=0.0)
-        near = [one for one in found[: self.tuned.read] if one.score >= NEAR * best]
+        best = max((self._searched(one) for one in found), default=0.0)
+        near = [one for one in found[: self.tuned.read] if self._searched(one) >= NEAR * best]
         every = []
         for rank, one in enumerate(near):
             p = self.passages[one.row]
             if not p.curated_answer:
-                share = one.score / max(best, 1e-6)
-                every += [(p, begin, spans.Read(part, f"{p.title}\n{p.clause}", rank, share)) for begin, part in without_orders(p.text)]
+                share = self._searched(one) / max(best, 1e-6)
+                for begin, part in without_orders(p.text):
+                    reading = one.reading.part(begin, begin + len(part)) if one.reading else None
+                    every.append((p, begin, spans.Read(part, f"{p.title}\n{p.clause}", rank, share, reading)))
         return every
+
+    def _searched(self, one: Found) -> float:
+        """What search alone says of a passage."""
+        return one.score - (self.tuned.reading_weight * one.reading.probability if one.reading else 0.0)
 
     def rarity(self, question: str) -> dict[str, float]:
         """How rare each pair of characters of a question is in this base."""

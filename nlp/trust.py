@@ -14,7 +14,7 @@ from nlp.readings import readings
 from nlp.terms import fold, named, other_names, subject, terms
 
 SIGNS = ("passage", "terms", "longest", "stands_out", "title")
-MEANING = "meaning"
+MEANING, READING = "meaning", "reading"
 _LONGEST = 12
 
 

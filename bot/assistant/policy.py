@@ -19,6 +19,7 @@ from intake_api.contracts import PassagesView
 from nlp.encoder import Encoder, EncoderError, load_encoder
 from nlp.kept_vectors import KeptVectors
 from nlp.pipeline import newest
+from nlp.reader import PassageReader
 from nlp.retrieve import Base
 from nlp.schema import Answer, Passage
 
@@ -45,6 +46,15 @@ def encoder_in(models_dir: Path, named: str) -> Encoder | None:
         return None
 
 
+def reader_in(models_dir: Path) -> PassageReader | None:
+    """The shipped reader, which two cores use; None (passages stay in the order in which they were found) where it cannot be used."""
+    try:
+        return PassageReader(newest(models_dir, "reader") or models_dir / "reader", threads=2)
+    except EncoderError as error:
+        log.warning("reader.missing", error=str(error))
+        return None
+
+
 class LivePolicy:
     """Answers nothing until the base has been fetched; keeps the last base while the API is away.
 
@@ -52,11 +62,20 @@ class LivePolicy:
     encodes nothing again. Of several assistants that share the folder one writes. A small change waits for its vectors.
     """
 
-    def __init__(self, source: Knowledge, encoder: Callable[[], Encoder | None], folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        source: Knowledge,
+        encoder: Callable[[], Encoder | None],
+        folder: Path | None = None,
+        reader: Callable[[], PassageReader | None] = lambda: None,
+    ) -> None:
+        """The encoder and the reader are loaded when the first base comes."""
         self._source = source
         self._make_encoder = encoder
+        self._make_reader = reader
         self._folder = folder
         self._encoder: Encoder | None = None
+        self._reader: PassageReader | None = None
         self._vectors: KeptVectors | None = None
         self._held: dict[str, list[Passage]] = {}
         self._version = -1
@@ -123,7 +142,7 @@ class LivePolicy:
         if len(missing) > ENCODED_AT_ONCE:
             log.info("knowledge.encoding", left=len(missing) - ENCODED_AT_ONCE)
             return True
-        self._base = await asyncio.to_thread(self._with_meaning, words, vectors, self._encoder)
+        self._base = await asyncio.to_thread(self._with_meaning, words, vectors, self._encoder, self._reader)
         log.info("knowledge.encoded", version=self._version)
         return False
 
@@ -152,13 +171,14 @@ class LivePolicy:
             return None
         if self._vectors is None:
             self._encoder = self._make_encoder()
+            self._reader = self._make_reader() if self._encoder else None
             self._vectors = _kept_in(self._folder, self._encoder) if self._encoder else None
         return self._vectors.missing(self._words.texts()) if self._vectors else None
 
     @staticmethod
-    def _with_meaning(words: Base, vectors: KeptVectors, encoder: Encoder) -> Base:
+    def _with_meaning(words: Base, vectors: KeptVectors, encoder: Encoder, reader: PassageReader | None) -> Base:
         texts = words.texts()
-        base = words.with_meaning(encoder, vectors.vectors(texts))
+        base = words.with_meaning(encoder, vectors.vectors(texts), reader)
         if vectors.size > 2 * len(texts) + ENCODED_AT_ONCE:
             vectors.keep_only(texts)
         return base

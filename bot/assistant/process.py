@@ -18,7 +18,7 @@ from bot.assistant.leases import Leases
 from bot.assistant.memory import RedisMemory
 from bot.assistant.mind import Mind
 from bot.assistant.phrasing import Phrasing
-from bot.assistant.policy import LivePolicy, encoder_in
+from bot.assistant.policy import LivePolicy, encoder_in, reader_in
 from bot.assistant.timers import Timers
 from bot.assistant.trials import answer_trials
 from bot.assistant.turn import Ports
@@ -64,7 +64,12 @@ async def run_assistant(settings: BotSettings, on_stop: Callable[[Callable[[], o
     for fault in understander.faults:
         log.warning("model.missing", fault=fault)
     await asyncio.to_thread(understander.warm)
-    policy = LivePolicy(intake, lambda: encoder_in(settings.models_dir, settings.encoder), settings.data_dir / "assistant")
+    policy = LivePolicy(
+        intake,
+        lambda: encoder_in(settings.models_dir, settings.encoder),
+        settings.data_dir / "assistant",
+        lambda: reader_in(settings.models_dir),
+    )
     streams = Streams(redis, settings.shards)
     phrasing = phrasing_of(settings)
     leases = Leases(redis, f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}", settings.shards)

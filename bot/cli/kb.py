@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.assistant.policy import encoder_in
+from bot.assistant.policy import encoder_in, reader_in
 from bot.cli.files import progress, whole, write_whole
 from bot.errors import UsageError
 from bot.settings import BotSettings
@@ -138,7 +138,7 @@ def _search(options: argparse.Namespace) -> int:
     with encoding(options.base) if encoder else nullcontext(False) as held:
         kept = KeptVectors(options.base / VECTORS, encoder, writable=held) if encoder else None
         vectors = kept.vectors([text_to_encode(p) for p in passages], _told) if kept else None
-    base = Base.build(passages, encoder, vectors)
+    base = Base.build(passages, encoder, vectors, reader=reader_in(BotSettings().models_dir) if encoder else None)
 
     def lines() -> Iterator[str]:
         for row in progress(questions, "searching"):

@@ -15,7 +15,7 @@ from bot.errors import UsageError
 from models.csv_files import Table, TableError, csv_lines, open_table
 from nlp.linear import LinearModel, ModelError
 
-ENCODERS = ("encoder", "documents")
+ENCODERS = ("encoder", "documents", "reader")
 TASKS = ("letters", "category", "kind", *ENCODERS)
 OUT_COLUMNS = ("row", "label", "confidence")
 
