@@ -20,7 +20,8 @@ from nlp import spans, trust
 from nlp.encoder import Encoder, load_encoder
 from nlp.kept_vectors import KeptVectors
 from nlp.pipeline import newest
-from nlp.retrieve import Base
+from nlp.reader import PassageReader
+from nlp.retrieve import Base, tuning
 from nlp.span_signs import sign_names
 from nlp.trees import Trees
 
@@ -34,10 +35,11 @@ Rows = tuple[NDArray[np.float64], NDArray[np.bool_]]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One question's candidate stretches: their signs [n, k], and the character F1 each would score."""
+    """One question's candidate stretches: their signs [n, k], the character F1 each would score, and what the reader expects of it."""
 
     signs: Floats
     worth: Floats
+    read: Floats
 
 
 def choices(base: Base, asked: list[Question]) -> list[Choice]:
@@ -50,7 +52,7 @@ def choices(base: Base, asked: list[Question]) -> list[Choice]:
         for at, read in enumerate(reads):
             here = places[:, 0] == at
             worth[here] = _worth(read.text, question.answer, places[here, 1], places[here, 2])
-        found.append(Choice(signs, worth))
+        found.append(Choice(signs, worth, spans.read_worths(reads, places)))
     return found
 
 
@@ -79,9 +81,10 @@ def fit_stretches(found: list[Choice]) -> Grown:
 
 
 def scored(found: list[Choice], grown: Grown) -> list[float]:
-    """Character F1 of what the trees would answer."""
-    trees = Trees(grown.tensors, grown.depth)
-    return [float(c.worth[trees.sums(c.signs).argmax()]) if len(c.worth) else 0.0 for c in found]
+    """Character F1 of what trees and reader would answer."""
+    trees, weight = Trees(grown.tensors, grown.depth), tuning().stretch_weight
+    worths = [(1 - weight) * trees.sums(c.signs) + weight * c.read for c in found]
+    return [float(c.worth[w.argmax()]) if len(c.worth) else 0.0 for c, w in zip(found, worths, strict=True)]
 
 
 def keep(grown: Grown) -> None:
@@ -146,8 +149,10 @@ def fit_trust(sets: list[Rows], names: Sequence[str]) -> dict[str, float]:
 
 def show_trust(sets: dict[str, Rows], names: Sequence[str]) -> None:
     """Print how well each base is judged by weights fitted without it, and the weights fitted on all of them."""
-    # replies often answer in words that have nothing to do with the title; the composed base measures: they tell about other bases
-    used = {name: rows for name, rows in sets.items() if name not in ("replies", "composed", "daily")}
+    # replies often answer in words that have nothing to do with the title; composed and daily questions measure; what is weighed came
+    # later, for what the reader says
+    apart = {"replies", "composed", "daily", *(() if trust.READING in names else ("weighed",))}
+    used = {name: rows for name, rows in sets.items() if name not in apart}
     for name in ("policies", "idcard", "sample"):
         weights = fit_trust([rows for other, rows in used.items() if not other.startswith(name)], names)
         print(f"{name} left out: {report(*sets[name], weights)}", flush=True)
@@ -165,6 +170,12 @@ def fit_all_trust(every: dict[str, Exam]) -> None:
         kept = KeptVectors(Path(folder) / "vectors", encoder, writable=False)
         names = (*trust.SIGNS, trust.MEANING)
         show_trust({name: trust_rows(e.base(encoder, kept), e, names) for name, e in parts.items() if name != "replies"}, names)
+        also, reader = (*names, trust.READING), passage_reader()
+        show_trust({name: trust_rows(e.base(encoder, kept, reader), e, also) for name, e in parts.items() if name != "replies"}, also)
+
+
+def passage_reader() -> PassageReader:
+    return PassageReader(newest(SHIPPED, "reader") or SHIPPED / "reader", threads=2)
 
 
 def _mean(scores: list[float]) -> str:
@@ -180,7 +191,8 @@ def main() -> int:
     if not options.answers_only:
         fit_all_trust(every)
     exam = every["policies"]
-    found, folds = choices(exam.base(), exam.asked), by_document(exam.asked)
+    encoder = load_encoder(newest(SHIPPED, "documents") or SHIPPED / "documents", threads=2)
+    found, folds = choices(exam.base(encoder, reader=passage_reader()), exam.asked), by_document(exam.asked)
     scores: list[float] = []
     for held in range(FOLDS):
         grown = fit_stretches([c for c, f in zip(found, folds, strict=True) if f != held])

@@ -14,8 +14,9 @@ SHOWN_WORDS = 8
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A passage found, with its places (from 1; 0: not compared) among what was found by words, by meaning and by both. `words` are
-    those of the question that stand in it, the rarest first. `left_out`: why it may not be cited here and now ("" = it may)."""
+    """A passage found, with its places (from 1; 0: not compared) among what was found by words, by meaning, and by all that speaks for it
+    (a reader reads the best of what may be cited). `words` are those of the question that stand in it, the rarest first. `left_out`: why it
+    may not be cited here and now ("" = it may)."""
 
     passage: Passage
     words: tuple[str, ...]
@@ -30,7 +31,8 @@ def explain(
 ) -> tuple[Look, list[Explained]]:
     """(what is found as if for an answer, the first passages before anything is filtered out)."""
     look = base.look(question, today=today, area=area, for_staff=for_staff)
-    every = base.look(question).found
+    read = {one.row: one for one in look.found if one.reading}
+    every = sorted((read.get(one.row, one) for one in base.found(question)), key=lambda one: -one.score)
     by_words = _places(every, [one.words for one in every])
     by_meaning = _places(every, [one.meaning or 0.0 for one in every]) if base.meaning else {}
     explained = []

@@ -56,7 +56,7 @@ class PassageReader:
 
     def read_all(self, question: str, passages: Sequence[Passage]) -> list[Reading]:
         """Each passage beside the question, in order."""
-        told = ((question, heading_of(p), f"{p.text}\n{p.curated_answer}".strip("\n")) for p in passages)
+        told = ((question, heading_of(p), f"{p.text}\n{p.curated_answer}" if p.curated_answer else p.text) for p in passages)
         return list(self._pool.map(lambda one: self.read(*one), told)) if self._pool else [self.read(*one) for one in told]
 
     def read(self, question: str, heading: str, text: str) -> Reading:

@@ -57,6 +57,7 @@ class Tuning(BaseModel):
     fitted_for: str
     read_closely: int
     reading_weight: float
+    reader_fitted_for: str
     stretch_weight: float
     trust_with_reading: dict[str, float]
 
@@ -64,6 +65,11 @@ class Tuning(BaseModel):
 @lru_cache(maxsize=1)
 def tuning() -> Tuning:
     return Tuning.model_validate(yaml.safe_load(_SETTINGS.read_text(encoding="utf8")))
+
+
+def hears_reader(encoder: Encoder) -> bool:
+    """Whether the numbers of reading were set beside this encoder."""
+    return encoder.name == tuning().fitted_for
 
 
 LeftOut = Literal["", "superseded", "not_yet", "over", "elsewhere", "staff_only"]
@@ -168,10 +174,10 @@ class Base:
 
     def with_meaning(self, encoder: Encoder, vectors: Floats, reader: PassageReader | None = None) -> Base:
         """The same base with passages found by meaning, too. `vectors` float32 [passages, d] are those of `texts`, in order. A `reader` is
-        heard beside the encoder that it was weighed with."""
+        heard where encoder and reader are those whose weights retrieval.yaml has."""
         if not self.passages:
             return self
-        weighed = reader if encoder.name == self.tuned.fitted_for else None
+        weighed = reader if reader and hears_reader(encoder) and reader.name == self.tuned.reader_fitted_for else None
         return replace(self, meaning=Meaning.build(encoder, self.texts(), vectors), reader=weighed)
 
     def search(self, question: str, top: int = 10, *, today: str = "", area: str = "", for_staff: bool = True) -> list[Hit]:
@@ -203,23 +209,10 @@ class Base:
         first: where this one leans on them and finds nothing alone, it is looked for together with what they were about, in
         passages that say what this one says.
         """
-        return self._read(self._look_back(question, earlier, today, area, for_staff))
-
-    def _read(self, look: Look) -> Look:
-        """The best passages found are read beside the question, and what the reader says of them orders them anew."""
-        if self.reader is None or not look.found:
-            return look
-        near, rest = look.found[: self.tuned.read_closely], look.found[self.tuned.read_closely :]
-        readings = self.reader.read_all(normalise(look.question).text, [self.passages[one.row] for one in near])
-        weight = self.tuned.reading_weight
-        read = [replace(one, reading=r, score=one.score + weight * r.probability) for one, r in zip(near, readings, strict=True)]
-        return replace(look, found=[*sorted(read, key=lambda one: -one.score), *rest])
-
-    def _look_back(self, question: str, earlier: Sequence[str], today: str, area: str, for_staff: bool) -> Look:
-        alone = self._look(question, today, area, for_staff)
+        alone = self._read(self._look(question, today, area, for_staff))
         if not earlier or not leans(question) or (alone.found and self._names_its_own(alone)):
             return alone
-        before = self._root(earlier, today, area, for_staff)
+        before = self._read(self._root(earlier, today, area, for_staff))
         both = self._look(joined(before.question, question), today, area, for_staff)
         sure = self.probability(before) if before.found else 0.0
         known = int(self.doc_of[before.found[0].row]) if sure >= self.tuned.refuse_below else -1
@@ -227,6 +220,23 @@ class Base:
         fitting = [one for one in both.found if shares[one.row] >= self.tuned.fits_from]
         fitting.sort(key=lambda one: (self.doc_of[one.row] != known, -one.score - shares[one.row]))
         return replace(both, found=fitting, vouched=sure if fitting and self.doc_of[fitting[0].row] == known else 0.0)
+
+    def found(self, question: str) -> list[Found]:
+        """What search alone finds, before anything is left out or read."""
+        return self._look(question, "", "", for_staff=True).found
+
+    def _read(self, look: Look) -> Look:
+        """The best passages found are read beside the question, and what the reader says of them orders them anew. A pair that somebody
+        wrote for such a question needs no reader, and a question that was joined with an earlier one is none that it knows."""
+        if self.reader is None or not look.found:
+            return look
+        if self.passages[look.found[0].row].curated_answer and self.probability(look) >= self.tuned.refuse_below:
+            return look
+        near, rest = look.found[: self.tuned.read_closely], look.found[self.tuned.read_closely :]
+        readings = self.reader.read_all(normalise(look.question).text, [self.passages[one.row] for one in near])
+        weight = self.tuned.reading_weight
+        read = [replace(one, reading=r, score=one.score + weight * r.probability) for one, r in zip(near, readings, strict=True)]
+        return replace(look, found=[*sorted(read, key=lambda one: -one.score), *rest])
 
     def _root(self, earlier: Sequence[str], today: str, area: str, for_staff: bool) -> Look:
         """The question of a thread that the later ones lean on: the last that names what it is about, else the one that says most."""

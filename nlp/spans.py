@@ -68,7 +68,7 @@ def best_stretch(question: str, reads: list[Read], rarity: dict[str, float], wei
     found, signs = described(question, reads, rarity)
     if not len(signs):
         return None
-    read = _read_worths(reads, found)
+    read = read_worths(reads, found)
     weight = weight if read.any() else 0.0
     few = trees().sums(signs, 0, _GLANCE)
     best = np.argsort(-((1 - weight) * few + weight * read), kind="stable")[:_WEIGHED]
@@ -78,7 +78,7 @@ def best_stretch(question: str, reads: list[Read], rarity: dict[str, float], wei
     return Chosen(at, start, end, float(worth[first]))
 
 
-def _read_worths(reads: list[Read], found: Ints) -> Floats:
+def read_worths(reads: list[Read], found: Ints) -> Floats:
     """The character F1 that the reader expects of each stretch; less in passages that it thinks less of than of the best."""
     worth = np.zeros(len(found), np.float32)
     best = max((read.reading.answers for read in reads if read.reading), default=0.0)

@@ -20,7 +20,7 @@ from nlp.encoder import Encoder, EncoderError, load_encoder
 from nlp.kept_vectors import KeptVectors
 from nlp.pipeline import newest
 from nlp.reader import PassageReader
-from nlp.retrieve import Base
+from nlp.retrieve import Base, hears_reader
 from nlp.schema import Answer, Passage
 
 log = structlog.get_logger()
@@ -171,7 +171,7 @@ class LivePolicy:
             return None
         if self._vectors is None:
             self._encoder = self._make_encoder()
-            self._reader = self._make_reader() if self._encoder else None
+            self._reader = self._make_reader() if self._encoder and hears_reader(self._encoder) else None
             self._vectors = _kept_in(self._folder, self._encoder) if self._encoder else None
         return self._vectors.missing(self._words.texts()) if self._vectors else None
 

@@ -17,6 +17,7 @@ from bot.channels.stopping import heed_cancel
 from intake_api.contracts import TRIALS, TrialHit, TrialIn, TrialView, trial_answer_key
 from nlp.explain import explain
 from nlp.retrieve import Base
+from nlp.schema import Answer
 
 log = structlog.get_logger()
 ANSWER_KEPT_S = 60
@@ -44,8 +45,7 @@ async def _answer(redis: Redis, policy: LivePolicy, trial: TrialIn, today: date)
     view = TrialView(id=trial.id, version=-1, passages=0, meaning=False)
     if standing is not None:
         version, base = standing
-        view = await asyncio.to_thread(judged, base, version, trial, today.isoformat())
-        found = await policy.answer(trial.question, today=today, area=trial.area, for_staff=trial.staff)
+        view, found = await asyncio.to_thread(judged, base, version, trial, today.isoformat())
         if found is not None:
             text, source = words_of_answer(found)
             c = found.citation
@@ -56,8 +56,8 @@ async def _answer(redis: Redis, policy: LivePolicy, trial: TrialIn, today: date)
         await pipe.execute()
 
 
-def judged(base: Base, version: int, trial: TrialIn, today: str) -> TrialView:
-    """What was found and why, without the answer's words."""
+def judged(base: Base, version: int, trial: TrialIn, today: str) -> tuple[TrialView, Answer | None]:
+    """What was found and why, and what would be answered."""
     look, explained = explain(base, trial.question, today=today, area=trial.area, for_staff=trial.staff)
     hits = [
         TrialHit(
@@ -75,7 +75,8 @@ def judged(base: Base, version: int, trial: TrialIn, today: str) -> TrialView:
         for one in explained
     ]
     sure = base.probability(look) if look.found else 0.0
-    return TrialView(
+    view = TrialView(
         id=trial.id, version=version, passages=len(base.passages), meaning=base.meaning is not None, sure=sure,
         needed=base.tuned.refuse_below, hits=hits,
     )  # fmt: skip
+    return view, base.answer_from(look)

@@ -69,14 +69,13 @@ def test_shipped_weights_are_taken_back_as_they_answer(tmp_path: Path) -> None:
 
     config = BertConfig(
         vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64, max_position_embeddings=40,
-        type_vocab_size=1,
+        type_vocab_size=1, initializer_range=0.5,
     )  # fmt: skip
     torch.manual_seed(3)
     first, second = (BertModel(config, add_pooling_layer=False).eval() for _ in range(2))
     first.embeddings.token_type_embeddings.weight.data.zero_()
     export(first, tmp_path / "encoder.onnx")
     again = taken_back(tmp_path / "encoder.onnx", second)
-    ids = torch.tensor([[0, 7, 9, 30, 2]])
-    with torch.no_grad():
-        one, other = (bert(input_ids=ids).last_hidden_state.numpy() for bert in (first, again))
-    assert np.abs(one - other).max() < 0.1
+    for (name, one), other in zip(first.state_dict().items(), again.state_dict().values(), strict=True):
+        step = float(one.abs().max()) / 60  # seven bits
+        assert np.abs(one.numpy() - other.numpy()).max() <= step, name
