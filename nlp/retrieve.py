@@ -328,10 +328,11 @@ class Base:
         return Answer(read.text[chosen.start : chosen.end], cite(passage, quote, clause), sure, (passage, *others[: PHRASED_FROM - 1]))
 
     def reads(self, found: Sequence[Found]) -> list[tuple[Passage, int, spans.Read]]:
-        """The first passages found, with where the words that may be quoted begin in them, and those words; a passage not half
-        as good as the best is not read."""
+        """The first passages found (where a reader looked at some, those), with where the words that may be quoted begin in them, and
+        those words; a passage not half as good as the best is left out."""
         best = max((self._searched(one) for one in found), default=0.0)
-        near = [one for one in found[: self.tuned.read] if self._searched(one) >= NEAR * best]
+        first = [one for one in found if one.reading] or found[: self.tuned.read]
+        near = [one for one in first if self._searched(one) >= NEAR * best]
         every = []
         for rank, one in enumerate(near):
             p = self.passages[one.row]
