@@ -60,7 +60,7 @@ def export_reader(bert: BertModel, shared: Array, weight: Array, bias: Array, pa
     [n, t], that of every piece. `shared` float32 [3, hidden] is added to a piece by how much of it is shared; `weight` float32 [2, hidden],
     `bias` [2]: of answers, of inside."""
     graph = Graph()
-    x = _states(graph, bert, graph.op("Gather", graph.constant(shared), "shared"))
+    x, _ = _states(graph, bert, graph.op("Gather", graph.constant(shared), "shared"))
     logits = graph.linear(x, weight, bias)
     first = graph.op("Gather", logits, graph.constant(np.array(0, np.int64)), axis=1)
     graph.nodes.append(helper.make_node("Gather", [first, graph.constant(np.array(0, np.int64))], ["answers"], name="answers", axis=1))
@@ -118,8 +118,7 @@ def _quantised(model: onnx.ModelProto, path: Path) -> None:
 
 def build_graph(bert: BertModel) -> onnx.ModelProto:
     graph = Graph()
-    x = _states(graph, bert)
-    mask = graph.op("Cast", "attention_mask", to=TensorProto.FLOAT)
+    x, mask = _states(graph, bert)
     weights = graph.op("Unsqueeze", mask, graph.numbers(2))
     total = graph.op("ReduceSum", graph.op("Mul", x, weights), graph.numbers(1), keepdims=0)
     length = graph.op("ReduceL2", total, graph.numbers(1), keepdims=1)  # the mean's length falls out of the L2 norm
@@ -136,8 +135,8 @@ def _model(graph: Graph, outputs: dict[str, list[Any]], inputs: Sequence[str] = 
     return helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
 
 
-def _states(graph: Graph, bert: BertModel, added: str = "", state: dict[str, Array] | None = None) -> str:
-    """The states of the last layer, [n, t, hidden]; `added`: to the word pieces; `state`: the weights as arrays."""
+def _states(graph: Graph, bert: BertModel, added: str = "", state: dict[str, Array] | None = None) -> tuple[str, str]:
+    """The states of the last layer, [n, t, hidden], and the mask as floats; `added`: to the word pieces; `state`: the weights as arrays."""
     state = state or {name: tensor.detach().numpy() for name, tensor in bert.state_dict().items()}
     config = bert.config
     epsilon, heads = float(config.layer_norm_eps), int(config.num_attention_heads)
@@ -148,7 +147,7 @@ def _states(graph: Graph, bert: BertModel, added: str = "", state: dict[str, Arr
     for layer in range(int(config.num_hidden_layers)):
         part = {n.removeprefix(f"encoder.layer.{layer}."): a for n, a in state.items() if n.startswith(f"encoder.layer.{layer}.")}
         x = _layer(graph, part, x, bias, heads, epsilon)
-    return x
+    return x, mask
 
 
 def _embeddings(graph: Graph, state: dict[str, Array], epsilon: float, added: str = "") -> str:

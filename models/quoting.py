@@ -20,7 +20,7 @@ from nlp import spans, trust
 from nlp.encoder import Encoder, load_encoder
 from nlp.kept_vectors import KeptVectors
 from nlp.pipeline import newest
-from nlp.reader import PassageReader
+from nlp.reader import load_reader
 from nlp.retrieve import Base, tuning
 from nlp.span_signs import sign_names
 from nlp.trees import Trees
@@ -170,12 +170,8 @@ def fit_all_trust(every: dict[str, Exam]) -> None:
         kept = KeptVectors(Path(folder) / "vectors", encoder, writable=False)
         names = (*trust.SIGNS, trust.MEANING)
         show_trust({name: trust_rows(e.base(encoder, kept), e, names) for name, e in parts.items() if name != "replies"}, names)
-        also, reader = (*names, trust.READING), passage_reader()
+        also, reader = (*names, trust.READING), load_reader(SHIPPED)
         show_trust({name: trust_rows(e.base(encoder, kept, reader), e, also) for name, e in parts.items() if name != "replies"}, also)
-
-
-def passage_reader() -> PassageReader:
-    return PassageReader(newest(SHIPPED, "reader") or SHIPPED / "reader", threads=2)
 
 
 def _mean(scores: list[float]) -> str:
@@ -192,7 +188,7 @@ def main() -> int:
         fit_all_trust(every)
     exam = every["policies"]
     encoder = load_encoder(newest(SHIPPED, "documents") or SHIPPED / "documents", threads=2)
-    found, folds = choices(exam.base(encoder, reader=passage_reader()), exam.asked), by_document(exam.asked)
+    found, folds = choices(exam.base(encoder, reader=load_reader(SHIPPED)), exam.asked), by_document(exam.asked)
     scores: list[float] = []
     for held in range(FOLDS):
         grown = fit_stretches([c for c, f in zip(found, folds, strict=True) if f != held])

@@ -315,7 +315,7 @@ def _in_time(lessons: Sequence[Lesson], tokenizer: Any, minutes: float) -> Itera
 
 
 def ship_reader(data: Path, shipped: Path, say: Callable[[str], None] = print) -> dict[str, Any]:
-    """Goes on from the shipped encoder of documents, writes the folder and returns its figures. About 80 minutes on two cores."""
+    """Goes on from the shipped encoder of documents, writes the folder and returns its figures. About an hour on two cores."""
     from tokenizers import Tokenizer
 
     begins = shipped / ship_documents.NAME

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nlp.encoder import EncoderError, Floats, session
+from nlp.pipeline import newest
 from nlp.schema import Passage
 
 QUESTION_PIECES, HEADING_PIECES = 56, 40
@@ -70,6 +71,11 @@ class PassageReader:
         for (begin, end), share in zip(sheet.places, likely, strict=True):
             characters[begin:end] = share
         return Reading(float(answers[0]), characters)
+
+
+def load_reader(models: Path) -> PassageReader:
+    """The newest reader of a folder of models, on two cores. Raises EncoderError where there is none that can be used."""
+    return PassageReader(newest(models, "reader") or models / "reader", threads=2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,8 +67,8 @@ def tuning() -> Tuning:
     return Tuning.model_validate(yaml.safe_load(_SETTINGS.read_text(encoding="utf8")))
 
 
-def hears_reader(encoder: Encoder) -> bool:
-    """Whether the numbers of reading were set beside this encoder."""
+def is_fitted(encoder: Encoder) -> bool:
+    """Whether the numbers of trust and of reading were set beside this encoder."""
     return encoder.name == tuning().fitted_for
 
 
@@ -177,7 +177,7 @@ class Base:
         heard where encoder and reader are those whose weights retrieval.yaml has."""
         if not self.passages:
             return self
-        weighed = reader if reader and hears_reader(encoder) and reader.name == self.tuned.reader_fitted_for else None
+        weighed = reader if reader and is_fitted(encoder) and reader.name == self.tuned.reader_fitted_for else None
         return replace(self, meaning=Meaning.build(encoder, self.texts(), vectors), reader=weighed)
 
     def search(self, question: str, top: int = 10, *, today: str = "", area: str = "", for_staff: bool = True) -> list[Hit]:
@@ -296,7 +296,7 @@ class Base:
         weights = self.tuned.trust
         if look.found[0].reading is not None:
             weights = self.tuned.trust_with_reading
-        elif self.meaning is not None and self.meaning.encoder.name == self.tuned.fitted_for:
+        elif self.meaning is not None and is_fitted(self.meaning.encoder):
             weights = self.tuned.trust_with_meaning
         return max(look.vouched, trust.probability(self.signs(look), weights))
 

@@ -19,8 +19,8 @@ from intake_api.contracts import PassagesView
 from nlp.encoder import Encoder, EncoderError, load_encoder
 from nlp.kept_vectors import KeptVectors
 from nlp.pipeline import newest
-from nlp.reader import PassageReader
-from nlp.retrieve import Base, hears_reader
+from nlp.reader import PassageReader, load_reader
+from nlp.retrieve import Base, is_fitted
 from nlp.schema import Answer, Passage
 
 log = structlog.get_logger()
@@ -49,7 +49,7 @@ def encoder_in(models_dir: Path, named: str) -> Encoder | None:
 def reader_in(models_dir: Path) -> PassageReader | None:
     """The shipped reader, which two cores use; None (passages stay in the order in which they were found) where it cannot be used."""
     try:
-        return PassageReader(newest(models_dir, "reader") or models_dir / "reader", threads=2)
+        return load_reader(models_dir)
     except EncoderError as error:
         log.warning("reader.missing", error=str(error))
         return None
@@ -171,7 +171,7 @@ class LivePolicy:
             return None
         if self._vectors is None:
             self._encoder = self._make_encoder()
-            self._reader = self._make_reader() if self._encoder and hears_reader(self._encoder) else None
+            self._reader = self._make_reader() if self._encoder and is_fitted(self._encoder) else None
             self._vectors = _kept_in(self._folder, self._encoder) if self._encoder else None
         return self._vectors.missing(self._words.texts()) if self._vectors else None
 

@@ -21,7 +21,7 @@ from nlp.documents import Document, DocumentError, iso_day, passages_of_all
 from nlp.encoder import Encoder
 from nlp.kept_vectors import KeptVectors
 from nlp.readers import read_file, readable
-from nlp.retrieve import Base, hears_reader, text_to_encode
+from nlp.retrieve import Base, is_fitted, text_to_encode
 from nlp.schema import Answer, Hit
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -138,7 +138,7 @@ def _search(options: argparse.Namespace) -> int:
     with encoding(options.base) if encoder else nullcontext(False) as held:
         kept = KeptVectors(options.base / VECTORS, encoder, writable=held) if encoder else None
         vectors = kept.vectors([text_to_encode(p) for p in passages], _told) if kept else None
-    base = Base.build(passages, encoder, vectors, reader=reader_in(BotSettings().models_dir) if encoder and hears_reader(encoder) else None)
+    base = Base.build(passages, encoder, vectors, reader=reader_in(BotSettings().models_dir) if encoder and is_fitted(encoder) else None)
 
     def lines() -> Iterator[str]:
         for row in progress(questions, "searching"):

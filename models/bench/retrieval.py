@@ -20,7 +20,7 @@ from nlp.documents import passages_of, passages_of_all
 from nlp.encoder import Encoder, EncoderError, load_encoder
 from nlp.meaning import unit
 from nlp.pipeline import newest
-from nlp.reader import PassageReader
+from nlp.reader import PassageReader, load_reader
 from nlp.retrieve import Base
 from nlp.schema import Answer
 
@@ -29,28 +29,21 @@ _CHAT_QUESTIONS = Path(__file__).parents[1] / "chat_questions.yaml"
 
 
 @lru_cache(maxsize=1)
-def encoder(shipped: Path) -> Encoder:
+def senses(shipped: Path) -> tuple[Encoder, PassageReader]:
     try:
-        return load_encoder(newest(shipped, "documents") or shipped / "documents", threads=2)
-    except EncoderError as error:
-        raise NotRunError(str(error)) from error
-
-
-@lru_cache(maxsize=1)
-def reader(shipped: Path) -> PassageReader:
-    try:
-        return PassageReader(newest(shipped, "reader") or shipped / "reader", threads=2)
+        return load_encoder(newest(shipped, "documents") or shipped / "documents", threads=2), load_reader(shipped)
     except EncoderError as error:
         raise NotRunError(str(error)) from error
 
 
 @lru_cache(maxsize=8)
 def base(data: Path, shipped: Path, name: str, by_meaning: bool) -> Base:
-    return exams(data)[name].base(encoder(shipped), reader=reader(shipped)) if by_meaning else exams(data)[name].base()
+    return _with_all(exams(data)[name], shipped) if by_meaning else exams(data)[name].base()
 
 
-def _sample(shipped: Path) -> Base:
-    return sample_exam().base(encoder(shipped), reader=reader(shipped))
+def _with_all(exam: Exam, shipped: Path) -> Base:
+    encoder, reader = senses(shipped)
+    return exam.base(encoder, reader=reader)
 
 
 @section("policy documents")
@@ -71,7 +64,7 @@ def answers(bench: Bench) -> Iterator[Row]:
     """Weights were fitted on these but for `composed` and `daily`; figures of held-out folds are printed by `python -m models.quoting`."""
     data = bench.need_data()
     for exam in (exams(data)["policies"], exams(data)["idcard"], sample_exam(), exams(data)["composed"], exams(data)["daily"]):
-        asked = _sample(bench.shipped) if exam.name == "sample" else base(data, bench.shipped, exam.name, True)
+        asked = _with_all(exam, bench.shipped) if exam.name == "sample" else base(data, bench.shipped, exam.name, True)
         given = [(q, asked.answer(q.text)) for q in exam.asked]
         answered = [(q, a) for q, a in given if a]
         yield Row.share(f"{exam.name}: in scope and answered", len(answered), len(given), exam.name)
@@ -92,7 +85,7 @@ def answers(bench: Bench) -> Iterator[Row]:
 @section("policy questions in a chat")
 def in_a_chat(bench: Bench) -> Iterator[Row]:
     """Short, chatty and leaning questions over the sample base; nothing is fitted on them, the daily words were written beside them."""
-    asked = _sample(bench.shipped)
+    asked = _with_all(sample_exam(), bench.shipped)
     written = yaml.safe_load(_CHAT_QUESTIONS.read_text(encoding="utf8"))
     cases = [(q, doc, holds) for doc, rows in written["answered_by"].items() for q, holds in rows]
     given = [(asked.answer(q), doc, holds) for q, doc, holds in cases]
@@ -125,9 +118,9 @@ def speed(bench: Bench) -> Iterator[Row]:
     begun = time.perf_counter()
     words = Base.build(many)
     yield Row("passages indexed a second, without encoding", len(many) / (time.perf_counter() - begun), len(many))
-    meant = encoder(bench.shipped)
+    meant, reader = senses(bench.shipped)
     drawn = unit(np.random.default_rng(0).standard_normal((len(many), meant.dimensions), np.float32))
-    large = words.with_meaning(meant, drawn, reader(bench.shipped))
+    large = words.with_meaning(meant, drawn, reader)
     del words, drawn
     took = _times(large, exam)
     yield Row("question → answer p50, ms", float(np.percentile(took, 50)), len(took))
