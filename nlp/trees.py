@@ -33,7 +33,7 @@ class Trees:
 
     def logits(self, features: Floats) -> Floats:
         """[features] float32 (NaN: unknown) → [labels] float32."""
-        values = np.stack([features, np.where(np.isnan(features), np.float32(-np.inf), features)], axis=1).ravel()
+        values = _known_and_least(features[None]).ravel()
         at = self._root
         for _ in range(self._depth):
             left = values.take(self._slot.take(at)) <= self._limit.take(at)
@@ -43,12 +43,22 @@ class Trees:
 
     def sums(self, features: Floats, first: int = 0, last: int | None = None) -> Floats:
         """[rows, features] → [rows] float32 of the trees `first` to `last` of a model with one label; its start is the first tree's."""
-        root, rows = self._root[first:last], np.arange(len(features))[:, None]
-        at = np.broadcast_to(root, (len(features), len(root)))
-        for _ in range(self._depth):
-            feature = self._feature[at]
-            value = features[rows, feature]
-            left = (value <= self._limit[at]) | (np.isnan(value) & self._missing_left[at])
-            at = self._next[left.astype(np.intp), at]
-        total: Floats = self._leaf[at].sum(1, dtype=np.float32) + (self._start[0] if first == 0 else np.float32(0))
+        root, rows = self._root[first:last], len(features)
+        values, branches, nodes = _known_and_least(features).ravel(), self._next.ravel(), len(self._leaf)
+        ends = np.tile(root, rows)
+        walking, at = np.arange(len(ends)), ends
+        row = np.repeat(np.arange(rows) * 2 * features.shape[1], len(root))
+        while len(walking):  # most leaves are far nearer than the deepest: only who is still on the way goes on
+            left = values.take(row + self._slot.take(at)) <= self._limit.take(at)
+            below = branches.take(at + nodes * left)
+            ends[walking] = below
+            on = (branches.take(below) != below).nonzero()[0]
+            walking, at, row = walking.take(on), below.take(on), row.take(on)
+        leaves = self._leaf.take(ends).reshape(rows, len(root))
+        total: Floats = leaves.sum(1, dtype=np.float32) + (self._start[0] if first == 0 else np.float32(0))
         return total
+
+
+def _known_and_least(features: Floats) -> Floats:
+    """[rows, features] → [rows, features, 2]: each as it is, and with the least for what is unknown."""
+    return np.stack([features, np.where(np.isnan(features), np.float32(-np.inf), features)], axis=2)
