@@ -27,6 +27,10 @@ _NUMBER = rf"(?:[0-9]{{1,3}}|[{_CN}]{{1,4}})"
 _ROOM = r"(?:[0-9]{3,4}|[一二三四五六七八九十]{1,2}[零〇][一二三四五六七八九]|[一二三四五六七八九][一二][一二三四五六七八九零])"
 _BUILDING_NUMBER = rf"(?:[A-Za-z][0-9]{{1,2}}|[0-9]{{1,3}}[A-Za-z]?|[A-Za-z]|[{_CN}]{{1,4}})"
 _BUILDING = re.compile(rf"(?<![0-9A-Za-z.])(?P<n>{_BUILDING_NUMBER})\s?(?P<w>号楼|号栋|号幢|栋楼?|幢楼?|#楼?|座)(?!桥|山|城|庙|位|机|谈)")
+_STEM_HOUSE = re.compile(
+    r"(?<![甲乙丙丁第小老阿园补])(?P<n>[甲乙丙丁][1-9][0-9]?)(?:号楼|号院|号|栋|幢|楼)?(?![0-9A-Za-z.:级类型等段组班队比流肝]|单元|次)"
+)
+"""Where a house was built between 3 and 4 it may be 甲3, in the north even whole rows: 丙5三门洞."""
 _FLOOR_AS_BUILDING = re.compile(rf"(?<![0-9A-Za-z.])(?P<n>[0-9]{{1,3}}|[{_CN}]{{1,3}})楼(?={_NUMBER}单元)")
 _DOOR = re.compile(
     rf"(?<![0-9A-Za-z.])(?P<n>{_NUMBER})号(?P<after>楼|门面|门口|门前|底楼|顶楼|阁楼|扶梯|地下室|天井|门洞|门厅|车库|墙根|单元门|门禁(?![止停])|后面(?![再就才还要会几说来的])|对面|隔壁|有家(?![长庭具政电装居教])|有户(?![外籍口])|那家|那户|{_NUMBER}(?:楼|层|室|单元)|{_ROOM})"
@@ -57,7 +61,7 @@ _FLOOR = re.compile(
     rf"(?<![0-9A-Za-z.:几])(?P<n>负?(?:[0-9]{{1,2}}|[{_CN}]{{1,3}})|-[1-9])\s?(?P<w>楼|层)(?!高|一停|皮|灰|白|油|薄|纱|冰|膜|水|窗|土|膘|道|梯)"
 )
 _DASHED = re.compile(
-    r"(?<![0-9A-Za-z.:/\-])(?P<b>[0-9]{1,2}|[A-Za-z][0-9]?)\s?[-—–_]\s?(?:(?P<u>[0-9]{1,2})\s?[-—–_]\s?)?(?P<r>[0-9]{3,4})(?P<after>室|房|户)?(?![0-9A-Za-z.:/\-])"
+    r"(?<![0-9A-Za-z.:/\-])(?P<b>(?:(?<![小老])[甲乙丙丁])?[0-9]{1,2}|[A-Za-z][0-9]?)\s?[-—–_]\s?(?:(?P<u>[0-9]{1,2})\s?[-—–_]\s?)?(?P<r>[0-9]{3,4})(?P<after>室|房|户)?(?![0-9A-Za-z.:/\-])"
 )
 _HOUSE_DASH_UNIT = re.compile(
     r"(?<![0-9A-Za-z.:/\-])(?P<b>[0-9]{1,2}|[A-Za-z])-(?P<u>[1-9])(?![0-9A-Za-z.:/\-])(?P<after>电梯|楼道|楼下|楼上|楼顶|门|顶楼|一楼|灯|单元|这边|的)?"
@@ -175,6 +179,8 @@ def _rules(text: str, estate_ends: set[int], own: str | None) -> Iterator[tuple[
         yield from _one("building", match["n"], match.start(), match.end())
     for match in _DASHED_UNIT.finditer(text):
         yield from _one("building", match["b"], match.start(), match.end())
+    for match in _STEM_HOUSE.finditer(text):
+        yield from _one("building", match["n"], match.start(), match.end())
     for match in _BUILDING.finditer(text):
         if _is_building(text, match):
             yield from _one("building", match["n"], match.start(), match.end())

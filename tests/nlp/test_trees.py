@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from models.grow import grow
+from models.grow import grow, grow_numbers
 from nlp.trees import Trees
 
 
@@ -37,3 +37,14 @@ def test_a_branch_that_leads_outside_is_refused() -> None:
     broken = grown.tensors | {"left": grown.tensors["left"] + 1000}
     with pytest.raises(ValueError, match="outside"):
         Trees(broken, grown.depth)
+
+
+def test_many_rows_at_once_get_what_each_gets_alone_in_as_many_parts_as_one_likes() -> None:
+    features, answers = sample()
+    grown = grow_numbers(features, answers.astype(np.float32), rounds=12, leaves=9, rate=0.3, least=5)
+    trees = Trees(grown.tensors, grown.depth)
+    alone = np.array([trees.logits(row)[0] for row in features])
+    assert np.unique(alone).size > 20
+    assert np.allclose(trees.sums(features), alone, atol=1e-5)
+    assert np.allclose(trees.sums(features, 0, 5) + trees.sums(features, 5), alone, atol=1e-5)
+    assert trees.sums(features[:0]).shape == (0,)
