@@ -12,6 +12,7 @@ import yaml
 
 from nlp.classify import by_words
 from nlp.housemarks import house_bits
+from nlp.place import OF_A_HOUSE
 from nlp.schema import STAFF_ROLES, Earlier, Kind, RankedCategory, Utterance
 from nlp.settled import says_settled
 from nlp.taxonomy import load_taxonomy
@@ -24,7 +25,6 @@ _TOLD: tuple[Kind, ...] = ("report", "supplement", "follow_up")
 _KINDS: tuple[Kind, ...] = ("report", "supplement", "follow_up", "question", "reply", "notice", "chat")
 _READ = 600
 _SIGN = re.compile(r"\W+")
-_PLACE_FIELDS = ("building", "unit", "floor", "room")
 
 
 def kind_signs(utterance: Utterance, text: str, ranked: RankedCategory | None = None) -> dict[str, float]:
@@ -52,7 +52,7 @@ def _in_words(utterance: Utterance, text: str) -> Iterator[tuple[str, float]]:
     for name, pattern in _shown().items():
         yield f"has:{name}", float(pattern.search(text) is not None)
     marks = _marks(text)
-    for field in _PLACE_FIELDS:
+    for field in OF_A_HOUSE:
         yield f"names:{field}", float(field in marks)
     yield "says:best", next(iter(by_words(text, load_taxonomy()).values()), 0.0)
 

@@ -7,13 +7,12 @@ from dataclasses import replace
 from typing import Any, Literal, cast
 
 from nlp.match_rules import MatchRules
-from nlp.place import FIELDS, conflicts
+from nlp.place import FIELDS, OF_A_HOUSE, conflicts
 from nlp.schema import Place
 
 Voice = Literal["only", "reporter", "another", "staff"]
 """Whose words: of the only reporter there is; of one of several, or of a neighbour who helps to tell; of one more household that
 reports it; of staff."""
-_OF_A_HOUSE = ("building", "unit", "floor", "room")
 _FILLER = re.compile(r"[\W_]|这边|那边|这里|那里|这儿|那儿|还有(?:个|件)?事|补充一下|[在的是就我们哈嘛呀哦啊呢]")
 _MEANT_OTHERWISE = re.compile(r"不是[^，。,.]{1,8}[，, ]?是")
 
@@ -47,7 +46,7 @@ def completed(known: Place, told: Place, text: str, voice: Voice, category: str 
     if voice == "staff":
         kept = ("floor", "room", "road", "spot")
     elif shared and voice == "another":
-        kept = FIELDS if any(word in text for word in rules.too) else _OF_A_HOUSE
+        kept = FIELDS if any(word in text for word in rules.too) else OF_A_HOUSE
     return _with(known, {f: value for f in FIELDS if f not in kept and not getattr(known, f) and (value := getattr(told, f))})
 
 

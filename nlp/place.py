@@ -18,7 +18,7 @@ from nlp.text import Normalised, normalise
 
 _LEVEL = {"estate": 0, "road": 0, "building": 1, "unit": 2, "floor": 3, "room": 4, "spot": 5}
 FIELDS = tuple(_LEVEL)
-_PARTS = ("building", "unit", "floor", "room")
+OF_A_HOUSE = ("building", "unit", "floor", "room")
 _STOPS = re.compile(r"[。!?！？;；\n]")
 _NEAR = 12
 """Code points between two parts of one place; further apart they are two places unless the second lacks a building."""
@@ -54,7 +54,7 @@ def place_asked(text: str) -> str | None:
     read, questions = normalise(text[:_MAX_TEXT]).text, _questions()
     if questions["everybody"].search(read):
         return None
-    return next((part for part in _PARTS if questions[part].search(read)), None)
+    return next((part for part in OF_A_HOUSE if questions[part].search(read)), None)
 
 
 def without_asked(place: Place, text: str) -> Place:
@@ -62,7 +62,7 @@ def without_asked(place: Place, text: str) -> Place:
     asked = place_asked(text)
     if asked is None:
         return place
-    untold: dict[str, Any] = {f: None for f in _PARTS if _LEVEL[f] >= _LEVEL[asked]}
+    untold: dict[str, Any] = {f: None for f in OF_A_HOUSE if _LEVEL[f] >= _LEVEL[asked]}
     left = replace(place, **untold)
     return left if not left.is_empty() else Place()
 

@@ -122,7 +122,7 @@ async def _file(
     await fetch_media(turn, matter.id, [e.message_id for e in taken])
     if doubtful and turn.in_group and telling.emergency is None and not (u.delicate or receipt.ticket.delicate):
         matter.doubtful = matter.doubtful or (receipt.outcome != "joined" and not matter.carded)
-        await edit_group_card(turn, receipt.ticket, matter, key=f"card:{matter.id}:{receipt.ticket.version}:{turn.message.chat_id}")
+        await edit_group_card(turn, receipt.ticket, matter)
         return
     plain, matter.doubtful = matter.doubtful, False
     await acknowledge(turn, receipt.model_copy(update={"outcome": "opened"}) if plain else receipt, matter, u, telling, new_voice)
@@ -276,7 +276,7 @@ async def _tell_joiner(turn: Turn, ticket: TicketView, matter: OpenMatter, new_v
         words = say("ack/joined", title=ticket.title, number=ticket.number, people=ticket.affected_people)
         if await turn.say(words, key=f"joined:{ticket.id}:{turn.person}"):
             matter.told_joined_at = turn.now
-    await edit_group_card(turn, ticket, matter, key=f"card:{ticket.id}:{ticket.version}:{turn.message.chat_id}")
+    await edit_group_card(turn, ticket, matter)
 
 
 async def to_private(turn: Turn) -> None:

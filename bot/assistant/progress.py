@@ -161,13 +161,14 @@ async def show_card(
     )  # fmt: skip
 
 
-async def edit_group_card(turn: Turn, ticket: TicketView, known: OpenMatter, *, key: str) -> None:
-    """Edit the matter's card in place. A matter that never spoke here (kept back by the manners) is not started now."""
+async def edit_group_card(turn: Turn, ticket: TicketView, known: OpenMatter, *, key: str = "") -> None:
+    """Edit the matter's card in place, once a version if no `key` is given. A matter that never spoke here (kept back by the manners) is
+    not started now."""
     if not known.carded or (ticket.delicate and turn.in_group):
         return
     await turn.ports.voice.say(
         Speech(
-            key=key,
+            key=key or f"card:{ticket.id}:{ticket.version}:{turn.message.chat_id}",
             channel=turn.message.channel,
             chat_id=turn.message.chat_id,
             thread_id=known.thread_id,

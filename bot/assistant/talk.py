@@ -251,7 +251,7 @@ async def supplement(
         awaited = turn.memory.awaiting(turn.person, "place")
         if awaited and known.is_placed():
             turn.memory.stop_awaiting(awaited)
-        await edit_group_card(turn, ticket, known, key=f"card:{ticket.id}:{ticket.version}:{message.chat_id}")
+        await edit_group_card(turn, ticket, known)
 
 
 def _told(turn: Turn, u: Understanding, matter: OpenMatter) -> Place:
