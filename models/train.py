@@ -1,4 +1,4 @@
-"""`python -m models.train [TASK…]`: rebuilds models/shipped from the data folder; about ten minutes on two cores."""
+"""`python -m models.train [TASK…]`: rebuilds models/shipped from the data folder (README.md says how long each takes)."""
 
 from __future__ import annotations
 

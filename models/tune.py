@@ -217,11 +217,11 @@ def tune(
     for number, (lesson, rows) in enumerate(plan, 1):
         with torch.autocast("cpu", torch.bfloat16):
             if isinstance(lesson, Choice):
-                loss = _choose(student, tokenizer, heads, lesson, rows)
+                loss = choose(student, tokenizer, heads, lesson, rows)
             elif isinstance(lesson, Contrast):
-                loss = _contrast(student, tokenizer, lesson, rows)
+                loss = contrast(student, tokenizer, lesson, rows)
             else:
-                loss = _keep(student, teacher, tokenizer, rows)
+                loss = keep(student, teacher, tokenizer, ["passage: " + text for text in rows], 64)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(body, 1.0)
         optimiser.step()
@@ -249,19 +249,20 @@ def _plan(taught: Lessons, epoch: int) -> list[tuple[Any, Sequence[Any]]]:
     return steps
 
 
-def _choose(student: BertModel, tokenizer: Tokenizer, heads: Any, lesson: Choice, rows: Sequence[tuple[str, dict[str, str], float]]) -> Any:
+def choose(student: BertModel, tokenizer: Tokenizer, heads: Any, lesson: Choice, rows: Sequence[tuple[str, dict[str, str], float]]) -> Any:
+    """The loss of the labels that the rows have."""
     import torch
     from torch.nn import functional
 
     ids, mask = padded(tokenizer, [text for text, _, _ in rows], lesson.pieces)
     states = student(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-    vectors = states[:, 0] if lesson.first else SPREAD * functional.normalize(pooled(states, mask), dim=-1)
-    vectors = functional.dropout(vectors, 0.1)
-    total = vectors.new_zeros(())
+    read = states[:, 0] if lesson.first else SPREAD * functional.normalize(pooled(states, mask), dim=-1)
+    read = functional.dropout(read, 0.1)
+    total = read.new_zeros(())
     for name, labels in lesson.heads.items():
         asked = [i for i, (_, given, _) in enumerate(rows) if name in given]
         if asked:
-            logits = heads[name](vectors[asked])
+            logits = heads[name](read[asked])
             right = torch.tensor([labels.index(rows[i][1][name]) for i in asked])
             weights = torch.tensor([rows[i][2] for i in asked])
             each = functional.cross_entropy(logits.float(), right, reduction="none", label_smoothing=0.05)
@@ -269,30 +270,37 @@ def _choose(student: BertModel, tokenizer: Tokenizer, heads: Any, lesson: Choice
     return total
 
 
-def _vectors(student: BertModel, tokenizer: Tokenizer, texts: Sequence[str], pieces: int) -> Any:
-    from torch.nn import functional
-
-    ids, mask = padded(tokenizer, texts, pieces)
-    return functional.normalize(pooled(student(input_ids=ids, attention_mask=mask).last_hidden_state.float(), mask), dim=-1)
-
-
-def _contrast(student: BertModel, tokenizer: Tokenizer, lesson: Contrast, rows: Sequence[tuple[str, str, str]]) -> Any:
+def vectors(student: BertModel, tokenizer: Tokenizer, texts: Sequence[str], pieces: int, groups: int = 1) -> Any:
+    """[texts, hidden] of length 1. `groups`: the texts are read in so many, like lengths together, which pays where lengths differ much."""
     import torch
     from torch.nn import functional
 
-    asked = _vectors(student, tokenizer, [a for a, _, _ in rows], lesson.pieces)
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    size, found = -(-len(texts) // groups), []
+    for begin in range(0, len(texts), size):
+        ids, mask = padded(tokenizer, [texts[i] for i in order[begin : begin + size]], pieces)
+        found.append(functional.normalize(pooled(student(input_ids=ids, attention_mask=mask).last_hidden_state.float(), mask), dim=-1))
+    return torch.cat(found)[torch.argsort(torch.tensor(order))]
+
+
+def contrast(student: BertModel, tokenizer: Tokenizer, lesson: Contrast, rows: Sequence[tuple[str, str, str]]) -> Any:
+    """The loss of telling each row's match from those of the others and from the look-alikes."""
+    import torch
+    from torch.nn import functional
+
+    asked = vectors(student, tokenizer, [a for a, _, _ in rows], lesson.pieces)
     against = [b for _, b, _ in rows] + [c for _, _, c in rows if c]
-    offered = _vectors(student, tokenizer, against, lesson.pieces)
+    offered = vectors(student, tokenizer, against, lesson.pieces)
     logits = SHARPNESS * asked @ offered.T
     same = torch.tensor([[i != j and rows[i][1] == text for j, text in enumerate(against)] for i in range(len(rows))])
     return functional.cross_entropy(logits.float().masked_fill(same, -1e4), torch.arange(len(rows))) * 0.5
 
 
-def _keep(student: BertModel, teacher: BertModel, tokenizer: Tokenizer, texts: Sequence[str]) -> Any:
+def keep(student: BertModel, teacher: BertModel, tokenizer: Tokenizer, texts: Sequence[str], pieces: int) -> Any:
+    """How far the student's vectors are from the teacher's."""
     import torch
     from torch.nn import functional
 
     with torch.no_grad():
-        wanted = _vectors(teacher, tokenizer, ["passage: " + text for text in texts], 64)
-    own = _vectors(student, tokenizer, ["passage: " + text for text in texts], 64)
-    return (1 - functional.cosine_similarity(own, wanted)).mean() * KEEP_WEIGHT
+        wanted = vectors(teacher, tokenizer, texts, pieces)
+    return (1 - functional.cosine_similarity(vectors(student, tokenizer, texts, pieces), wanted)).mean() * KEEP_WEIGHT

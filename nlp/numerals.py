@@ -11,16 +11,17 @@ CHINESE = "零〇一二两三四五六七八九十百廿幺壹贰叁肆伍陆柒
 _PLAIN = str.maketrans("两幺廿", "二一二")
 _NEIGHBOURS = "一二三四五六七八九"
 _STEMS = str.maketrans("甲乙丙丁", "ABCD")
-_STEM_HOUSE = re.compile(r"([甲乙丙丁])\s?0*([1-9][0-9]{0,2})")
 
 
 @lru_cache(maxsize=8192)
 def house_number(written: str) -> str | None:
     """ "三" → "3", "二十三" → "23", "五零一" → "501", "b1" → "B1", "007" → "7", "甲" → "A", but "甲3", which is neither
     3 nor A3, as it stands; None when it is no number, or two of them (一二楼)."""
-    if stem := _STEM_HOUSE.fullmatch(written.strip()):
-        return stem[1] + stem[2]
-    bare = written.strip().upper().translate(_STEMS)
+    bare = written.strip().upper()
+    if len(bare) > 1 and ord(bare[0]) in _STEMS:
+        number = house_number(bare[1:])
+        return bare[0] + number if number and number.isdigit() else None
+    bare = bare.translate(_STEMS)
     if re.fullmatch(r"[A-Z]?-?[0-9]{1,5}[A-Z]?|[A-Z]", bare, re.ASCII):
         letters = re.fullmatch(r"([A-Z]?-?)0*([0-9]*[A-Z]?)", bare)
         return (letters[1] + letters[2]) or None if letters and bare.strip("0") else None

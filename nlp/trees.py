@@ -20,10 +20,10 @@ class Trees:
 
     def __init__(self, tensors: Mapping[str, npt.NDArray[Any]], depth: int) -> None:
         """Raises KeyError for a missing array, ValueError for one that points outside."""
-        self._feature, self._limit = tensors["feature"].astype(np.intp), tensors["limit"].astype(np.float32)
-        self._missing_left = tensors["missing_left"].astype(bool)
+        self._limit = tensors["limit"].astype(np.float32)
         self._next = np.stack([tensors["right"], tensors["left"]]).astype(np.intp)
-        self._slot = 2 * self._feature + self._missing_left  # a column of `logits`: as it is, or with the least for what is unknown
+        # which of what `_known_and_least` gives a node looks at
+        self._slot = 2 * tensors["feature"].astype(np.intp) + tensors["missing_left"].astype(bool)
         self._leaf, self._root = tensors["leaf"].astype(np.float32), tensors["root"].astype(np.intp)
         self._label, self._start = tensors["label"].astype(np.intp), tensors["start"].astype(np.float32)
         self._depth = depth
@@ -48,7 +48,7 @@ class Trees:
         ends = np.tile(root, rows)
         walking, at = np.arange(len(ends)), ends
         row = np.repeat(np.arange(rows) * 2 * features.shape[1], len(root))
-        while len(walking):  # most leaves are far nearer than the deepest: only who is still on the way goes on
+        for _ in range(self._depth):  # most leaves are far nearer than the deepest: only who is still on the way goes on
             left = values.take(row + self._slot.take(at)) <= self._limit.take(at)
             below = branches.take(at + nodes * left)
             ends[walking] = below

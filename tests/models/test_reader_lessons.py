@@ -10,8 +10,8 @@ import pytest
 from tokenizers import Tokenizer
 
 from models.encoder_export import export, taken_back
-from models.policies import MEASURED, material
-from models.ship_reader import BATCH_PIECES, PIECES, WINDOW, Lesson, Shown, batches, span_of
+from models.policies import MEASURED, material, span_of
+from models.ship_reader import BATCH_PIECES, PIECES, WINDOW, Lesson, Shown, batches
 from tests.shipped import shipped
 
 

@@ -47,7 +47,7 @@ def test_query_and_passage_differ(encoder: OnnxEncoder) -> None:
 
 
 def test_encoders_side_by_side_answer_by_their_mean(encoder: OnnxEncoder) -> None:
-    other = OnnxEncoder(FOLDER.parent / "documents_v1")
+    other = OnnxEncoder(shipped("documents"))
     both, text = JoinedEncoder([encoder, other]), "小区门口的路灯坏了半个月没人修"
     (vector,) = both.encode([text])
     assert vector.shape == (both.dimensions,) == (encoder.dimensions + other.dimensions,)
