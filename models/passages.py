@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.encoder_import import MAX_PIECES, PREFIXES
 from models.policies import Material, hand_of, span_of
-from models.tune import SHARPNESS, Choice, Contrast, Lessons, choose, contrast, keep, vectors
+from models.tune import SHARPNESS, Choice, Contrast, Lessons, choose, contrast, eased, keep, vectors
 from nlp.documents import passages_of_all
 from nlp.retrieve import text_to_encode
 from nlp.schema import Passage
@@ -119,10 +119,10 @@ def teach(
     losses: dict[str, list[float]] = {}
     for step, (gone, name) in enumerate(_in_time(minutes), 1):
         for group, rate in zip(optimiser.param_groups, (RATE, HEAD_RATE), strict=True):
-            group["lr"] = rate * max(gone / WARM if gone < WARM else (1 - gone) / (1 - WARM), 0.01)
+            group["lr"] = rate * eased(gone, WARM)
         with torch.autocast("cpu", torch.bfloat16):
             if name == "asked":
-                loss = _told_from_others(student, tokenizer, *shelf.draw(some), before)
+                loss = told_from_others(student, tokenizer, *shelf.draw(some), before)
             elif name == "kept":
                 loss = keep(student, teacher, tokenizer, some.sample(plain, KNOWN[name]), KEPT_PIECES)
             elif isinstance(lesson := lessons[name], Choice):
@@ -151,7 +151,7 @@ def _in_time(minutes: float) -> Iterator[tuple[float, str]]:
         yield gone, lesson
 
 
-def _told_from_others(
+def told_from_others(
     student: BertModel,
     tokenizer: Tokenizer,
     questions: Sequence[tuple[str, int, str]],

@@ -19,6 +19,7 @@ from models.corpora import hotline_items, labelled_messages, letters, small_talk
 from models.encoder_export import export_reader, taken_back
 from models.encoder_import import build_bert, default_path, kept_pieces, read_weights
 from models.policies import Material, Question, exams, material, on_shelf, span_of
+from models.tune import eased
 from nlp.encoder import OnnxEncoder
 from nlp.kept_vectors import KeptVectors
 from nlp.reader import PassageReader, Sheet, heading_of, sheet_of
@@ -279,7 +280,7 @@ def teach(bert: Any, tokenizer: Any, lessons: Sequence[Lesson], say: Callable[[s
     recent = [0.0]
     for step, (gone, batch) in enumerate(_in_time(lessons, tokenizer, minutes), 1):
         for group, rate in zip(optimiser.param_groups, (RATE, HEAD_RATE), strict=True):
-            group["lr"] = rate * max(gone / WARM if gone < WARM else (1 - gone) / (1 - WARM), 0.01)
+            group["lr"] = rate * eased(gone, WARM)
         loss = reader.loss(batch)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_([*body, *own], 1.0)

@@ -235,6 +235,11 @@ def tune(
     return student, heads
 
 
+def eased(gone: float, warm: float) -> float:
+    """The part of a rate that is in force when the part `gone` of the time is over: it rises up to `warm`, then falls to a hundredth."""
+    return max(gone / warm if gone < warm else (1 - gone) / (1 - warm), 0.01)
+
+
 def _plan(taught: Lessons, epoch: int) -> list[tuple[Any, Sequence[Any]]]:
     rng = random.Random(SEED + epoch)
     steps: list[tuple[Any, Sequence[Any]]] = []

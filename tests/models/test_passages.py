@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 
+import pytest
 import torch
 from tokenizers import Tokenizer
 from transformers import BertConfig, BertModel
 
-from models.passages import ASKED, NEIGHBOURS, OTHERS, QUESTIONS, TOLD, WINDOW, Shelf
+from models.passages import ASKED, NEIGHBOURS, OTHERS, QUESTIONS, TOLD, WINDOW, Shelf, told_from_others
 from models.policies import MEASURED, Material, Question, material
 from models.tune import vectors
 from nlp.documents import Document
@@ -55,14 +57,45 @@ def test_a_window_of_a_long_passage_holds_all_that_answers() -> None:
     assert cut, "no passage was read through a window"
 
 
-def test_texts_read_in_groups_get_the_vectors_that_they_get_together() -> None:
-    tokenizer = Tokenizer.from_file(str(shipped("documents") / "tokenizer.json"))
+@pytest.fixture
+def tokenizer() -> Tokenizer:
+    return Tokenizer.from_file(str(shipped("documents") / "tokenizer.json"))
+
+
+@pytest.fixture
+def bert(tokenizer: Tokenizer) -> BertModel:
     torch.manual_seed(1)
-    bert = BertModel(BertConfig(vocab_size=tokenizer.get_vocab_size(), hidden_size=8, num_hidden_layers=1, num_attention_heads=2,
-                                intermediate_size=8, max_position_embeddings=64), add_pooling_layer=False)  # fmt: skip
-    bert.train(False)
+    shape = BertConfig(
+        vocab_size=tokenizer.get_vocab_size(), hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8,
+        max_position_embeddings=64,
+    )  # fmt: skip
+    found = BertModel(shape, add_pooling_layer=False)
+    found.train(False)
+    return found
+
+
+def test_texts_read_in_groups_get_the_vectors_that_they_get_together(bert: BertModel, tokenizer: Tokenizer) -> None:
     texts = ["办居住证要带什么材料", "几点", "电梯坏了，三天没人修，老人下不了楼", "停水", "楼道里的灯不亮"]
     with torch.no_grad():
         together, apart = (vectors(bert, tokenizer, texts, 32, groups=n) for n in (1, 3))
     assert torch.allclose(together, apart, atol=1e-5)
     assert not torch.allclose(together[0], together[1], atol=1e-3)
+
+
+def test_what_an_earlier_batch_offered_counts_unless_it_is_of_the_same_document(bert: BertModel, tokenizer: Tokenizer) -> None:
+    questions, offered = [("几点开门", 0, "办法1")], [("办法1", "每天九点开门。"), ("通知1", "周日休息。")]
+    with torch.no_grad():
+        earlier = vectors(bert, tokenizer, ["每天九点开门。"], 32)
+        losses = [
+            float(told_from_others(bert, tokenizer, questions, offered, deque(before, maxlen=4)))
+            for before in ([], [(["办法1"], earlier)], [(["他处1"], earlier)])
+        ]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+    assert losses[2] > losses[0] + 0.1
+
+
+def test_a_batch_stays_among_the_strangers_of_the_next(bert: BertModel, tokenizer: Tokenizer) -> None:
+    before: deque[tuple[list[str], torch.Tensor]] = deque(maxlen=4)
+    with torch.no_grad():
+        told_from_others(bert, tokenizer, [("几点开门", 0, "办法1")], [("办法1", "每天九点开门。")], before)
+    assert [(docs, kept.shape) for docs, kept in before] == [(["办法1"], (1, 8))]
