@@ -22,7 +22,7 @@ from models.policies import Material, Question, exams, material, on_shelf, span_
 from models.tune import eased
 from nlp.encoder import OnnxEncoder
 from nlp.kept_vectors import KeptVectors
-from nlp.reader import PassageReader, Sheet, heading_of, sheet_of
+from nlp.reader import WINDOW, PassageReader, Sheet, heading_of, sheet_of
 from nlp.retrieve import Base
 from nlp.schema import Passage
 from nlp.text import normalise
@@ -38,7 +38,7 @@ RATE, HEAD_RATE, WARM = 8e-5, 1e-3, 0.04
 BATCH_PIECES = 2600
 PLANNED = 2000
 """Lessons that are put into batches at a time."""
-WINDOW, WINDOW_SHARE = 168, 0.75
+WINDOW_SHARE = 0.75
 WORDS_WEIGHT, REFUSED_WEIGHT, REPLY_WEIGHT = 4.0, 0.6, 0.5
 EASY_UNTIL, STRANGERS_LEFT = 0.08, 0.3
 """With passages that search finds from the beginning, nothing was learned in the first 450 batches: what tells them apart is too fine."""
@@ -198,7 +198,7 @@ def _longest(group: Group) -> int:
 
 def _page(tokenizer: Any, question: str, shown: Shown, some: random.Random) -> Page:
     """A long passage is mostly cut to a window with the answer in it: half as long, read twice as fast."""
-    sheet, span = sheet_of(tokenizer, normalise(question).text, shown.heading, shown.text, 10 * PIECES), shown.span
+    sheet, span = sheet_of(tokenizer, normalise(question).text, shown.heading, shown.text), shown.span
     inside = [float(begin < span[1] and end > max(begin, span[0])) if span else 0.0 for begin, end in sheet.places]
     size = len(inside)
     if size > WINDOW + 20 and some.random() < WINDOW_SHARE:
@@ -206,14 +206,7 @@ def _page(tokenizer: Any, question: str, shown: Shown, some: random.Random) -> P
         end = begin + WINDOW
     else:
         begin, end = 0, min(size, PIECES - sheet.start - 1)
-    at = sheet.start
-    cut = Sheet(
-        [*sheet.ids[:at], *sheet.ids[at + begin : at + end], sheet.ids[-1]],
-        [*sheet.shared[:at], *sheet.shared[at + begin : at + end], 0],
-        at,
-        sheet.places[begin:end],
-    )
-    return Page(cut, shown.answers, inside[begin:end] if span else None)
+    return Page(sheet.window(begin, end), shown.answers, inside[begin:end] if span else None)
 
 
 def _window(inside: list[float], some: random.Random) -> int:
@@ -332,7 +325,7 @@ def write_reader(reader: Learner, tokenizer: Any, folder: Path, pieces: int) -> 
     shared, weight, bias = (t.detach().numpy() for t in (reader.shared.weight, reader.head.weight, reader.head.bias))
     export_reader(reader.bert, shared, weight, bias, folder / "reader.onnx")
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
-    write_json(folder / "config.json", {"name": "minhu-zh-reader-int8-v1", "pieces": pieces, "max_pieces": PIECES})
+    write_json(folder / "config.json", {"name": "minhu-zh-reader-int8-v1", "pieces": pieces})
 
 
 def describe(folder: Path, encoder: OnnxEncoder) -> dict[str, Any]:
@@ -381,6 +374,6 @@ def _words(figures: dict[str, Any]) -> dict[str, str]:
         "Numbers": f"On two files of composed documents that it has not read: of {figures['n']} questions whose passage is among the "
         f"first five found, search puts it first for {figures['search']:.3f}, the reader alone for {figures['reader']:.3f}. "
         f"{figures['megabytes']} MB.",
-        "Limits": f"Question, heading and passage are cut at {PIECES} pieces together (about 400 characters). Other scripts than Chinese "
-        "and Latin become unknown pieces. Logits are not calibrated: nlp/retrieval.yaml weighs them.",
+        "Limits": f"Of a passage {WINDOW} pieces are read (about 240 characters), where it shares most with the question. Other scripts "
+        "than Chinese and Latin become unknown pieces. Logits are not calibrated: nlp/retrieval.yaml weighs them.",
     }

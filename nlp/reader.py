@@ -18,6 +18,10 @@ from nlp.pipeline import newest
 from nlp.schema import Passage
 
 QUESTION_PIECES, HEADING_PIECES = 56, 40
+WINDOW = 168
+"""Pieces of a passage that are read, as in most of the reader's lessons: where it shares most with the question. Right document first and
+character F1 of what was answered, of 240 questions of weighed and 197 of the policies: all pieces 0.754, 0.546 and 0.914, 0.647; 192 of
+them 0.754, 0.552 and 0.909, 0.635; 160 0.758, 0.542 and 0.898, 0.643; 128 0.750, 0.537 and 0.914, 0.626. It took 113, 79, 57, 50 ms."""
 _BEGIN, _END = 0, 2
 
 
@@ -50,7 +54,7 @@ class PassageReader:
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             self._tokenizer.no_truncation()
             self._session = session(folder / "reader.onnx")
-            self.name, self._pieces = str(config["name"]), int(config["max_pieces"])
+            self.name = str(config["name"])
         except Exception as error:  # tokenizers and onnxruntime raise bare Exceptions for a damaged file
             raise EncoderError(f"{folder} holds no usable reader ({error}); run: minhu models ship --task reader") from error
         self._pool = ThreadPoolExecutor(threads, "reader") if threads > 1 else None
@@ -61,8 +65,8 @@ class PassageReader:
         return list(self._pool.map(lambda one: self.read(*one), told)) if self._pool else [self.read(*one) for one in told]
 
     def read(self, question: str, heading: str, text: str) -> Reading:
-        """`heading`: what stands above the passage. What exceeds the pieces a reader takes in counts as no answer."""
-        sheet = sheet_of(self._tokenizer, question, heading, text, self._pieces)
+        """`heading`: what stands above the passage. What lies outside the window that is read counts as no answer."""
+        sheet = most_shared(sheet_of(self._tokenizer, question, heading, text), WINDOW)
         given = {"input_ids": np.array([sheet.ids], np.int64), "shared": np.array([sheet.shared], np.int64)}
         given["attention_mask"] = np.ones_like(given["input_ids"])
         answers, inside = self._session.run(["answers", "inside"], given)
@@ -88,18 +92,34 @@ class Sheet:
     start: int
     places: list[tuple[int, int]]
 
+    def window(self, begin: int, end: int) -> Sheet:
+        """The same with some pieces of the text."""
+        at = self.start
+        shared = [*self.shared[:at], *self.shared[at + begin : at + end], self.shared[-1]]
+        return Sheet([*self.ids[:at], *self.ids[at + begin : at + end], self.ids[-1]], shared, at, self.places[begin:end])
 
-def sheet_of(tokenizer: Any, question: str, heading: str, text: str, pieces: int) -> Sheet:
-    """At most `pieces` long: the end of the text is left out."""
+
+def most_shared(sheet: Sheet, size: int) -> Sheet:
+    """At most `size` pieces of the text in a row, where they share most with the question; of equal places the one in the middle."""
+    if len(sheet.places) <= size:
+        return sheet
+    sums = np.cumsum([0, *(level**2 for level in sheet.shared[sheet.start : -1])])
+    most = sums[size:] - sums[:-size]
+    best = np.flatnonzero(most == most.max())
+    begin = int(best[len(best) // 2])
+    return sheet.window(begin, begin + size)
+
+
+def sheet_of(tokenizer: Any, question: str, heading: str, text: str) -> Sheet:
+    """Of the whole text, however long."""
     # half a character (a lone surrogate) is none to the tokenizer: a sign of the same length stands for it
     whole = (part.encode("utf8", "replace").decode("utf8") for part in (question, heading, text))
     asked, above, told = (tokenizer.encode(part, add_special_tokens=False) for part in whole)
     before = [_BEGIN, *asked.ids[:QUESTION_PIECES], _END, *above.ids[:HEADING_PIECES], _END]
-    room = pieces - len(before) - 1
     said, held = _Said.of(question), _Said.of(f"{heading} {text}")
     shared = [0, *held.levels(question, asked.offsets[:QUESTION_PIECES]), 0, *said.levels(heading, above.offsets[:HEADING_PIECES]), 0]
-    shared += [*said.levels(text, told.offsets[:room]), 0]
-    return Sheet([*before, *told.ids[:room], _END], shared, len(before), told.offsets[:room])
+    shared += [*said.levels(text, told.offsets), 0]
+    return Sheet([*before, *told.ids, _END], shared, len(before), told.offsets)
 
 
 @dataclass(frozen=True, slots=True)

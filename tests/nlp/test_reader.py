@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from models.policies import sample_exam
 from nlp.documents import Document, passages_of_all
 from nlp.encoder import EncoderError, load_encoder
-from nlp.reader import PassageReader, Reading, sheet_of, worths
+from nlp.reader import WINDOW, PassageReader, Reading, most_shared, sheet_of, worths
 from nlp.retrieve import Base, tuning
 from nlp.schema import Passage
 from tests.shipped import shipped
@@ -42,22 +42,34 @@ def tokenizer() -> Tokenizer:
 
 
 def test_a_sheet_holds_question_heading_and_text(tokenizer: Tokenizer) -> None:
-    sheet = sheet_of(tokenizer, "借书要钱吗", "借阅办法", "借书不要钱。", 320)
+    sheet = sheet_of(tokenizer, "借书要钱吗", "借阅办法", "借书不要钱。")
     assert sheet.ids[0] == 0
     assert sheet.ids[-1] == 2
     assert len(sheet.ids) == len(sheet.shared) == sheet.start + len(sheet.places) + 1
     assert max(end for _, end in sheet.places) == len("借书不要钱。")
 
 
-def test_a_long_passage_loses_its_end_and_never_the_question(tokenizer: Tokenizer) -> None:
-    sheet = sheet_of(tokenizer, "问" * 300, "题" * 300, "文" * 3000, 320)
-    assert len(sheet.ids) == 320
-    assert sheet.places[0][0] == 0
-    assert 0 < sheet.places[-1][1] < 3000
+def test_of_a_long_passage_the_part_that_shares_most_is_read(tokenizer: Tokenizer) -> None:
+    text = "其他事项另行通知。" * 60 + "滞纳金每天按欠费的千分之一收取。" + "其他事项另行通知。" * 60
+    whole = sheet_of(tokenizer, "滞纳金一天收多少" * 40, "题" * 300, text)
+    read = most_shared(whole, WINDOW)
+    assert len(read.places) == WINDOW < len(whole.places)
+    assert len(read.ids) == len(read.shared) == read.start + WINDOW + 1
+    assert read.ids[: read.start] == whole.ids[: whole.start]
+    assert "滞纳金每天按欠费的千分之一收取" in text[read.places[0][0] : read.places[-1][1]]
+    assert most_shared(read, WINDOW) == read
+
+
+def test_words_behind_the_window_do_not_answer(reader: PassageReader) -> None:
+    text = "滞纳金每天按欠费的千分之一收取。" + "其他事项另行通知。" * 90
+    inside = reader.read("滞纳金一天收多少", "收费办法", text).inside
+    assert inside.shape == (len(text),)
+    assert inside[:16].max() > 0.1
+    assert inside[-400:].max() == 0
 
 
 def test_what_both_sides_share_is_marked(tokenizer: Tokenizer) -> None:
-    sheet = sheet_of(tokenizer, "滞纳金", "", "要交滞纳金，押金不交。", 320)
+    sheet = sheet_of(tokenizer, "滞纳金", "", "要交滞纳金，押金不交。")
     level = dict(zip(sheet.places, sheet.shared[sheet.start : -1], strict=True))
     assert max(level[place] for place in level if place[0] >= 2 and place[1] <= 5) == 2
     assert all(level[place] < 2 for place in level if place[0] >= 5)
