@@ -64,9 +64,10 @@ class Shelf:
 
     def draw(self, some: random.Random) -> tuple[list[tuple[str, int, str]], list[tuple[str, str]]]:
         """One batch: (question, which passage of the batch answers, its document), and (document, passage), as the encoder reads them."""
-        first = some.choice(sorted(self.asked))
-        near = [doc for doc in sorted(self.asked) if hand_of(doc) == hand_of(first) and doc != first]
-        chosen = {first, *some.sample(near, min(NEIGHBOURS, len(near))), *some.sample(sorted(self.asked), OTHERS)}
+        every = sorted(self.asked)
+        first = some.choice(every)
+        near = [doc for doc in every if hand_of(doc) == hand_of(first) and doc != first]
+        chosen = {first, *some.sample(near, min(NEIGHBOURS, len(near))), *some.sample(every, OTHERS)}
         questions: list[tuple[str, int, str]] = []
         offered: list[tuple[str, str]] = []
         for doc in sorted(chosen):

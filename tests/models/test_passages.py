@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from transformers import BertConfig, BertModel
 
 from models.passages import ASKED, NEIGHBOURS, OTHERS, QUESTIONS, TOLD, WINDOW, Shelf, told_from_others
-from models.policies import MEASURED, Material, Question, material
+from models.policies import MEASURED, Material, Question, hand_of, material
 from models.tune import vectors
 from nlp.documents import Document
 from nlp.retrieve import text_to_encode
@@ -33,7 +33,7 @@ def test_each_question_is_offered_the_passage_that_answers_it_among_others() -> 
         questions, offered = shelf.draw(some)
         documents = {doc for doc, _ in offered}
         assert OTHERS <= len(documents) <= 1 + NEIGHBOURS + OTHERS
-        assert not {doc.rstrip("0123456789") for doc in documents} & set(MEASURED)
+        assert not {hand_of(doc) for doc in documents} & set(MEASURED)
         assert len(documents) <= len(questions) <= QUESTIONS * len(documents)
         for text, right, doc in questions:
             assert offered[right][0] == doc

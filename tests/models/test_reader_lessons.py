@@ -10,7 +10,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from models.encoder_export import export, taken_back
-from models.policies import MEASURED, material, span_of
+from models.policies import MEASURED, hand_of, material, span_of
 from models.ship_reader import BATCH_PIECES, PIECES, WINDOW, Lesson, Shown, batches
 from tests.shipped import shipped
 
@@ -57,7 +57,7 @@ def test_a_batch_holds_whole_lessons_and_is_bounded(tokenizer: Tokenizer) -> Non
 def test_what_measures_is_taught_to_nobody() -> None:
     every = material()
     taught, measured = every.part(measured=False), every.part(measured=True)
-    assert {d.id.rstrip("0123456789") for d in measured.documents} == set(MEASURED)
+    assert {hand_of(d.id) for d in measured.documents} == set(MEASURED)
     assert not {d.id for d in taught.documents} & {d.id for d in measured.documents}
     assert not {q.text for q in (*taught.asked, *taught.daily)} & {q.text for q in (*measured.asked, *measured.daily)}
     assert len(taught.documents) + len(measured.documents) == len(every.documents)

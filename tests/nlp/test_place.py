@@ -1,4 +1,4 @@
-"""Places as residents write them; and what looks like a place and is none."""
+"""Places as residents write them; and what looks like a place and is none. Long: tables of wordings, each line a promise."""
 
 from __future__ import annotations
 
